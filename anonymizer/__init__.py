@@ -1,0 +1,30 @@
+"""Anonymize DICOM instances deterministically under a key: bytes in, bytes and a report out.
+
+No network, no database. :mod:`anonymizer.gate` proves what the engine did without knowing how.
+"""
+
+from anonymizer.engine.anonymize import Anonymizer
+from anonymizer.engine.keys import Key
+from anonymizer.engine.outcome import Held, Reason, Released, Report
+from anonymizer.engine.profile import Profile, load_profile, profile_names
+from anonymizer.engine.pseudonyms import VERSION as PSEUDONYMS_VERSION
+from anonymizer.engine.pseudonyms import Pseudonyms
+from anonymizer.errors import AnonymizerError, KeyFileError, ProfileError, TableError
+
+__all__ = [
+    "PSEUDONYMS_VERSION",
+    "Anonymizer",
+    "AnonymizerError",
+    "Held",
+    "Key",
+    "KeyFileError",
+    "Profile",
+    "ProfileError",
+    "Pseudonyms",
+    "Reason",
+    "Released",
+    "Report",
+    "TableError",
+    "load_profile",
+    "profile_names",
+]

@@ -1,0 +1,69 @@
+"""Dates, times and ages: moved by whole days, at the precision that they came in (PS3.5 6.2)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+_DA = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})\.(\d{2})\.(\d{2})")  # the second is ACR-NEMA 300's
+_DT = re.compile(r"(\d{4})(?:(\d{2})(?:(\d{2})((?:\d{2}){0,3}(?:(?<=\d{6})\.\d{1,6})?))?)?([+-]\d{4})?")
+_TM = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
+_AS = re.compile(r"(\d{3})([DWMY])")
+
+_DAYS_OF = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
+OLDEST_AGE = "090Y"
+_OLDEST_YEARS = 89
+
+
+def move_date(text: str, days: int) -> str | None:
+    """Move a DA value; None where it is no date or leaves the calendar."""
+    match = _DA.fullmatch(text)
+    if not match:
+        return None
+    year, month, day = (int(part) for part in match.groups() if part is not None)
+    moved = _move(year, month, day, days)
+    return None if moved is None else f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"
+
+
+def move_date_time(text: str, days: int) -> str | None:
+    """Move a DT value, keeping precision, time and offset from UTC; None where it is no date-time.
+
+    A value without a day or month is moved from the first of its period and cut again.
+    """
+    match = _DT.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, time, offset = match.groups()
+    moved = _move(int(year), int(month or 1), int(day or 1), days)
+    if moved is None:
+        return None
+    digits = f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"
+    precision = 8 if day else 6 if month else 4
+    return digits[:precision] + (time or "") + (offset or "")
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a TM value is a time of day, colons of ACR-NEMA 300 allowed."""
+    match = _TM.fullmatch(text)
+    if not match:
+        return False
+    hour, minute, second = (int(part or 0) for part in match.groups()[:3])
+    return hour <= 23 and minute <= 59 and second <= 60
+
+
+def cap_age(text: str) -> str | None:
+    """Return an AS value, or 090Y for any age over 89 years in whatever unit; None where it is no age."""
+    match = _AS.fullmatch(text)
+    if not match:
+        return None
+    years = int(match[1]) * _DAYS_OF[match[2]] / _DAYS_OF["Y"]
+    limit = _OLDEST_YEARS if match[2] == "Y" else _OLDEST_YEARS + 1
+    over = years > limit if match[2] == "Y" else years >= limit
+    return OLDEST_AGE if over else text
+
+
+def _move(year: int, month: int, day: int, days: int) -> date | None:
+    try:
+        return date(year, month, day) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,58 @@
+"""What an output says of its own de-identification (PS3.15 E.1, E.2; PS3.3 C.7.1.1, C.12.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from anonymizer.engine import encode, tables
+from anonymizer.engine.parse import Syntax
+from anonymizer.engine.profile import Profile
+
+PATIENT_IDENTITY_REMOVED = 0x00120062
+METHOD = 0x00120063
+METHOD_CODES = 0x00120064
+LONGITUDINAL = 0x00280303
+
+# From what tells most to what tells least: a source that says less than we would is believed.
+_LONGITUDINAL = ("UNMODIFIED", "MODIFIED", "REMOVED")
+
+
+def longitudinal(profile: Profile, source: str) -> str:
+    """Return Longitudinal Temporal Information Modified (0028,0303); never less strict than the source's."""
+    ours = "MODIFIED" if profile.moves_dates else "REMOVED"
+    theirs = source if source in _LONGITUDINAL else "UNMODIFIED"
+    return max(ours, theirs, key=_LONGITUDINAL.index)
+
+
+def markers(
+    profile: Profile, modified: str, earlier_codes: Iterable[str], syntax: Syntax
+) -> dict[int, tuple[str, bytes]]:
+    """Return the attributes that say what was done: tag to VR and value.
+
+    Parameters
+    ----------
+    modified : str
+        What :func:`longitudinal` answered.
+    earlier_codes : iterable of str
+        Codes of CID 7050 that the source claims already; each is claimed once.
+
+    Notes
+    -----
+    No version of Entwash stands in an output: the same source has to give the same bytes after an update.
+    """
+    meanings = tables.method_codes()
+    ours = [code for code in profile.method_codes if code != "113107" or modified == "MODIFIED"]
+    codes = dict.fromkeys([*(code for code in earlier_codes if code in meanings), *ours])
+    items = [_item(code, meanings[code], syntax) for code in codes]
+    sequence = b"".join(encode.sequence(METHOD_CODES, items, syntax)[1:])
+    return {
+        PATIENT_IDENTITY_REMOVED: ("CS", b"YES"),
+        METHOD: ("LO", f"Entwash, profile {profile.name}".encode("ascii")),
+        METHOD_CODES: ("SQ", sequence),
+        LONGITUDINAL: ("CS", modified.encode("ascii")),
+    }
+
+
+def _item(code: str, meaning: str, syntax: Syntax) -> bytes:
+    values = [(0x00080100, "SH", code), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning)]
+    return b"".join(part for tag, vr, text in values for part in encode.element(tag, vr, text.encode("ascii"), syntax))

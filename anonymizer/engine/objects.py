@@ -1,0 +1,75 @@
+"""Which objects are treated at all, and what about their pixels holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from anonymizer.engine import tables
+from anonymizer.engine.outcome import HoldError
+
+Value = Callable[[int], bytes]
+
+_SOP_CLASS = 0x00080016
+_IMAGE_TYPE = 0x00080008
+_BURNED_IN_ANNOTATION = 0x00280301
+_BITS_ALLOCATED = 0x00280100
+_BITS_STORED = 0x00280101
+_OVERLAY_BITS_ALLOCATED = 0x60000100
+_OVERLAY_BIT_POSITION = 0x60000102
+_OVERLAY_DATA = 0x60003000
+_PIXEL_DATA = 0x7FE00010
+
+
+def check_sop_class(sop_class_uid: str) -> None:
+    """Hold an instance whose SOP class the engine does not treat (``sop_classes.toml``)."""
+    classes = tables.sop_classes()
+    if sop_class_uid in classes.treated:
+        return
+    code, message = classes.held.get(
+        sop_class_uid, ("sop-class-not-treated", "there are no rules for objects of this SOP class yet")
+    )
+    if sop_class_uid in tables.REGISTERED_UIDS:
+        message = f"{tables.REGISTERED_UIDS[sop_class_uid][0]}: {message}"
+    raise HoldError(code, message, tag=_SOP_CLASS, vr="UI")
+
+
+def check_burned_in(value: Value) -> None:
+    """Hold a picture that says that names stand in it, or that it shows a screen.
+
+    A NO is no proof; the SOP classes that usually carry writing are held whatever they say.
+    """
+    if value(_BURNED_IN_ANNOTATION).strip(b"\0 ").upper() == b"YES":
+        raise HoldError("burned-in-risk", "says that names stand in the pixels", tag=_BURNED_IN_ANNOTATION, vr="CS")
+    kinds = {kind.strip(b"\0 ").upper() for kind in value(_IMAGE_TYPE).split(b"\\")}
+    if kinds & {b"SCREEN SAVE", b"SCREEN", b"SECONDARY CAPTURE"}:
+        raise HoldError("burned-in-risk", "says that the picture shows a screen", tag=_IMAGE_TYPE, vr="CS")
+
+
+def check_overlays(value: Value, number: Callable[[int], int | None]) -> None:
+    """Hold a picture with an overlay inside its pixels: removing the group would leave it there.
+
+    Before 2004 an overlay could stand in the unused high bits of Pixel Data (PS3.3 C.9.2, retired): the
+    group then has a Bit Position and no Overlay Data.
+    """
+    for group in range(0, 0x20, 2):
+        allocated = number(_OVERLAY_BITS_ALLOCATED + (group << 16))
+        position = number(_OVERLAY_BIT_POSITION + (group << 16))
+        embedded = (allocated or 1) > 1 or (position or 0) > 0
+        if embedded and not value(_OVERLAY_DATA + (group << 16)):
+            raise HoldError(
+                "overlay-in-pixels",
+                "an overlay stands in the high bits of the pixels",
+                tag=_OVERLAY_BIT_POSITION + (group << 16),
+                vr="US",
+            )
+
+
+def check_pixel_length(length: int, number: Callable[[int], int | None], frames: int) -> None:
+    """Hold native pixels with more bytes than the picture has: text can stand behind it."""
+    rows, columns = number(0x00280010), number(0x00280011)
+    samples, bits = number(0x00280002) or 1, number(_BITS_ALLOCATED)
+    if not (rows and columns and bits):
+        return
+    picture = (rows * columns * samples * frames * bits + 7) // 8
+    if length > picture + picture % 2:
+        raise HoldError("pixel-data-longer", "has more bytes than its picture", tag=_PIXEL_DATA, vr="OW")
