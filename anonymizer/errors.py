@@ -3,6 +3,7 @@
 ::
 
     AnonymizerError
+    ├── FolderError      a folder that is not there or cannot be written
     ├── KeyFileError     a key file that is missing, readable by others, malformed or already there
     ├── ProfileError     a profile that does not exist or says something that has no meaning
     └── TableError       a shipped table whose digest is not the one it was published with
@@ -13,11 +14,15 @@ No message holds a value of a data set or a key.
 
 from __future__ import annotations
 
-__all__ = ["AnonymizerError", "KeyFileError", "ProfileError", "TableError"]
+__all__ = ["AnonymizerError", "FolderError", "KeyFileError", "ProfileError", "TableError"]
 
 
 class AnonymizerError(Exception):
     """Root of everything that this library raises on purpose."""
+
+
+class FolderError(AnonymizerError):
+    """A folder of files cannot be read or written."""
 
 
 class KeyFileError(AnonymizerError):

@@ -1,0 +1,262 @@
+"""A folder in, a folder out: anonymize a tree of files, and prove it afterwards.
+
+The order of files and the number of processes change nothing in what comes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from anonymizer.engine.anonymize import Anonymizer
+from anonymizer.engine.keys import Key
+from anonymizer.engine.outcome import Held, Reason, Report
+from anonymizer.engine.profile import load_profile
+from anonymizer.errors import FolderError
+
+_STAGING = ".entwash-"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an anonymizer is made of, in a form that may go to another process: the key as its file."""
+
+    key_file: Path
+    project: str
+    profile: str = "research"
+    patient_id_prefix: str = "DEID-"
+    default_issuer: str = ""
+
+    def anonymizer(self) -> Anonymizer:
+        """Read the key and build the anonymizer."""
+        return Anonymizer(
+            Key.load(self.key_file),
+            self.project,
+            load_profile(self.profile),
+            patient_id_prefix=self.patient_id_prefix,
+            default_issuer=self.default_issuer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one file: a report of the output, or the reason why there is none."""
+
+    source: Path
+    report: Report | None = None
+    reason: Reason | None = None
+
+
+def anonymize_folder(
+    source: Path,
+    destination: Path,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Answer]:
+    """Anonymize every file below `source` into ``{SOPInstanceUID}.dcm`` files in `destination`.
+
+    Parameters
+    ----------
+    source : Path
+        A file, or a folder with anything in it.
+    destination : Path
+        A folder; made if it is not there. A file in it is never overwritten with other bytes.
+    workers : int
+        Processes.
+    progress : callable
+        Told how many files are done, of how many.
+
+    Returns
+    -------
+    list of Answer
+        One for each file, by path. Each output was written whole before it got its name.
+
+    Raises
+    ------
+    FolderError
+        When `source` is not there or `destination` cannot take the outputs.
+    """
+    files = list(files_below(source, without=destination))
+    with _staging(destination) as staging:
+        answers: list[Answer] = []
+        for answer in _answers(files, staging, settings, workers):
+            answers.append(answer)
+            progress(len(answers), len(files))
+        answers = _hold_conflicts(_hold_two_patients(answers), destination)
+        for number, answer in enumerate(answers):
+            if answer.report:
+                _staged(staging, number).replace(output_path(destination, answer.report))
+    return answers
+
+
+def files_below(source: Path, *, without: Path | None = None) -> Iterator[Path]:
+    """Return the files of a tree in the order of their paths, those below `without` left out."""
+    if source.is_file():
+        yield source
+        return
+    if not source.is_dir():
+        raise FolderError(f"{source} is not there")
+    left_out = without.resolve() if without else None
+    if left_out == source.resolve():
+        raise FolderError("source and destination are the same folder")
+    for folder, names, files in os.walk(source):
+        names[:] = sorted(name for name in names if (Path(folder) / name).resolve() != left_out)
+        yield from (Path(folder) / name for name in sorted(files))
+
+
+def output_path(destination: Path, report: Report) -> Path:
+    """Return where an output stands."""
+    return destination / f"{report.sop_instance_uid}.dcm"
+
+
+def summary(answers: Iterable[Answer], source: Path, settings: Settings) -> dict[str, Any]:
+    """Return the report of a run as it is written to JSON; no value of a data set is in it.
+
+    Source paths are relative to `source`. They are the user's own and may name a patient: the report is for
+    the place that the files came from.
+    """
+    anonymizer = settings.anonymizer()
+    instances = [_instance(answer, source) for answer in sorted(answers, key=lambda answer: answer.source)]
+    released = sum(1 for instance in instances if instance["status"] == "released")
+    return {
+        "key_id": anonymizer.pseudonyms.key_id,
+        "project": settings.project,
+        "profile": {"name": anonymizer.profile.name, "digest": anonymizer.profile.digest},
+        "totals": {"read": len(instances), "released": released, "held": len(instances) - released},
+        "instances": instances,
+    }
+
+
+def _instance(answer: Answer, source: Path) -> dict[str, Any]:
+    path = answer.source.name if source.is_file() else answer.source.relative_to(source).as_posix()
+    if answer.report:
+        output, sha256 = f"{answer.report.sop_instance_uid}.dcm", answer.report.sha256
+        return {"source": path, "status": "released", "reason": None, "output": output, "sha256": sha256}
+    reason = answer.reason
+    shown = {"code": reason.code, "where": reason.where, "message": reason.message} if reason else None
+    return {"source": path, "status": "held", "reason": shown, "output": None, "sha256": None}
+
+
+def _answers(files: list[Path], staging: Path, settings: Settings, workers: int) -> Iterator[Answer]:
+    jobs = [(path, _staged(staging, number)) for number, path in enumerate(files)]
+    if workers == 1 or len(files) < 2:
+        anonymizer = settings.anonymizer()
+        yield from (_answer(anonymizer, path, staged) for path, staged in jobs)
+        return
+    # A spawned process starts clean: it inherits no lock of ours, and no key but by its file.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (settings,)) as pool:
+        yield from pool.map(_work, jobs, chunksize=8)
+
+
+_worker: Anonymizer | None = None
+
+
+def _start_worker(settings: Settings) -> None:
+    global _worker  # noqa: PLW0603 - a process of the pool has one anonymizer, made once
+    _worker = settings.anonymizer()
+
+
+def _work(job: tuple[Path, Path]) -> Answer:
+    if _worker is None:
+        raise RuntimeError("the worker was not started")
+    return _answer(_worker, *job)
+
+
+def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Answer(path, reason=Reason("unreadable-file", "", f"cannot be read: {error.strerror}"))
+    result = anonymizer.anonymize(data)
+    if isinstance(result, Held):
+        return Answer(path, reason=result.reason)
+    staged.write_bytes(result.data)
+    return Answer(path, report=result.report)
+
+
+def _hold_two_patients(answers: list[Answer]) -> list[Answer]:
+    """Hold each study that names two patients: a date shift for each would tear it."""
+    patients: dict[str, set[str]] = defaultdict(set)
+    for answer in answers:
+        if answer.report:
+            patients[answer.report.study_instance_uid].add(answer.report.patient_id)
+    reason = Reason(
+        "two-patients", "(0010,0020) LO", "PatientID: the study names two patients; correct it at the source"
+    )
+    return [
+        replace(answer, report=None, reason=reason)
+        if answer.report and len(patients[answer.report.study_instance_uid]) > 1
+        else answer
+        for answer in answers
+    ]
+
+
+def _hold_conflicts(answers: list[Answer], destination: Path) -> list[Answer]:
+    """Hold what would stand under one name with different bytes, here or from an earlier run."""
+    digests: dict[str, set[str]] = defaultdict(set)
+    for answer in answers:
+        if answer.report:
+            digests[answer.report.sop_instance_uid].add(answer.report.sha256)
+    twice = Reason("instance-twice", "(0008,0018) UI", "SOPInstanceUID: another file has it too, with other content")
+    there = Reason("output-exists", "", "an output of that name stands in the destination, with other bytes")
+
+    def held(answer: Answer) -> Reason | None:
+        if not answer.report:
+            return None
+        if len(digests[answer.report.sop_instance_uid]) > 1:
+            return twice
+        path = output_path(destination, answer.report)
+        return there if path.exists() and _sha256(path) != answer.report.sha256 else None
+
+    return [replace(answer, report=None, reason=reason) if (reason := held(answer)) else answer for answer in answers]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _staged(staging: Path, number: int) -> Path:
+    return staging / str(number)
+
+
+@contextmanager
+def _staging(destination: Path) -> Iterator[Path]:
+    """Offer a folder beside the outputs to write in, so that a rename gives each its name whole."""
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        for left in destination.glob(f"{_STAGING}*"):
+            if not _runs(left.name.removeprefix(_STAGING).split("-")[0]):
+                shutil.rmtree(left, ignore_errors=True)
+        staging = destination / f"{_STAGING}{os.getpid()}-{secrets.token_hex(4)}"
+        staging.mkdir(mode=0o700)
+    except OSError as error:
+        raise FolderError(f"{destination} cannot take the outputs: {error.strerror}") from None
+    try:
+        yield staging
+    except OSError as error:
+        raise FolderError(f"{destination} cannot take the outputs: {error.strerror}") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,104 @@
+"""Proving a folder: the gate over two folders and the report that pairs them, without the key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from anonymizer.errors import FolderError
+from anonymizer.gate import Finding, Gate, examine
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A source file and the output that the report gives it."""
+
+    source: Path
+    output: Path
+    sha256: str | None
+
+
+def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any]:
+    """Run the gate over everything that a report calls released.
+
+    Parameters
+    ----------
+    source, destination : Path
+        What was anonymized, and what came out.
+    report : Path
+        The JSON that ``entwash anonymize --report`` wrote.
+
+    Returns
+    -------
+    dict
+        ``passed``, ``checks`` (counts) and ``findings`` (kind, instance, path, rule), ready for JSON.
+
+    Raises
+    ------
+    FolderError
+        When a folder or the report cannot be read.
+    """
+    pairs = list(_pairs(source, destination, report))
+    gate = Gate()
+    findings: list[Finding] = []
+    proven: list[Pair] = []
+    for pair in pairs:
+        missing = _missing(pair)
+        if missing:
+            findings.append(missing)
+            continue
+        output = pair.output.read_bytes()
+        if pair.sha256 and hashlib.sha256(output).hexdigest() != pair.sha256:
+            findings.append(_finding("output-changed", pair.output, "not the file that the report describes"))
+        gate.add(examine(pair.source.read_bytes(), output))
+        proven.append(pair)
+    for path in sorted({pair.output for pair in proven}):
+        gate.search(path.read_bytes())
+    verdict = gate.verdict()
+    findings += [*_strangers(destination, pairs), *verdict.findings]
+    return {
+        "passed": not findings,
+        "checks": dict(verdict.checks),
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def _pairs(source: Path, destination: Path, report: Path) -> Iterator[Pair]:
+    if not source.exists() or not destination.is_dir():
+        raise FolderError(f"{destination if source.exists() else source} is not there")
+    try:
+        instances = json.loads(report.read_text(encoding="utf-8"))["instances"]
+        released = [one for one in instances if one["status"] == "released"]
+        named = [(str(one["source"]), str(one["output"]), one.get("sha256")) for one in released]
+    except OSError as error:
+        raise FolderError(f"report {report} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise FolderError(f"{report} is no report of `entwash anonymize`") from None
+    for path, output, sha256 in named:
+        if Path(output).name != output:
+            raise FolderError(f"{report} names an output that is not in {destination}")
+        yield Pair(source if source.is_file() else source / path, destination / output, sha256)
+
+
+def _missing(pair: Pair) -> Finding | None:
+    if not pair.output.is_file():
+        return _finding("output-missing", pair.output, "the report calls it released, and it is not there")
+    if not pair.source.is_file():
+        return _finding("source-missing", pair.output, "its source is not there to compare with")
+    return None
+
+
+def _strangers(destination: Path, pairs: Iterable[Pair]) -> Iterator[Finding]:
+    """Find files in the destination that no source stands behind."""
+    known = {pair.output.name for pair in pairs}
+    for path in sorted(destination.iterdir()):
+        if path.name not in known:
+            yield Finding("output-added", "", "", "a file that the report does not name stands in the destination")
+
+
+def _finding(kind: str, output: Path, rule: str) -> Finding:
+    return Finding(kind, output.stem, "", rule)
