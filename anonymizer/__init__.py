@@ -5,7 +5,7 @@ No network, no database. :mod:`anonymizer.gate` proves what the engine did witho
 
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
-from anonymizer.engine.outcome import Held, Reason, Released, Report
+from anonymizer.engine.outcome import Held, Identity, Reason, Released, Report
 from anonymizer.engine.profile import Profile, load_profile, profile_names
 from anonymizer.engine.pseudonyms import VERSION as PSEUDONYMS_VERSION
 from anonymizer.engine.pseudonyms import Pseudonyms
@@ -16,6 +16,7 @@ __all__ = [
     "Anonymizer",
     "AnonymizerError",
     "Held",
+    "Identity",
     "Key",
     "KeyFileError",
     "Profile",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 
-from anonymizer.engine import markers, meta, objects, values
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from anonymizer.engine import markers, meta, objects, tables, values
 from anonymizer.engine.context import Context
 from anonymizer.engine.keys import Key
-from anonymizer.engine.outcome import Held, HoldError, Reason, Released, Report
-from anonymizer.engine.parse import Element, parse
+from anonymizer.engine.outcome import Held, HoldError, Identity, Reason, Released, Report
+from anonymizer.engine.parse import parse
 from anonymizer.engine.profile import Profile
 from anonymizer.engine.pseudonyms import Pseudonyms
 from anonymizer.engine.rules import Rules
@@ -81,45 +84,21 @@ class Anonymizer:
         -----
         Nothing that goes wrong keeps a value: whatever is not answered holds the instance.
         """
+        identity: Identity | None = None
         try:
-            return self._anonymize(data)
+            source = _Source(data)
+            context = self._context(source)
+            identity = self._identity(source, context)
+            source.check()
+            return self._released(source, context, identity)
         except HoldError as hold:
-            return Held(hold.reason)
+            return Held(hold.reason, identity)
         except RecursionError:
-            return Held(Reason("too-deep", "", "items nest deeper than can be followed"))
+            return Held(Reason("too-deep", "", "items nest deeper than can be followed"), identity)
         except Exception as error:  # noqa: BLE001 - an unknown case holds the instance, whatever it is
             # The text of an unforeseen error can hold a value; its type cannot.
-            return Held(Reason("engine-error", "", f"the engine failed with {type(error).__name__}; report it"))
-
-    def _anonymize(self, data: bytes) -> Released:
-        file = meta.open_file(data)
-        elements = parse(file.data, file.start, len(file.data), file.syntax)
-        walk = Walk(file.data, file.syntax)
-        source = _Source(file.data, elements, walk, file.syntax.little_endian)
-        objects.check_sop_class(source.text(_SOP_CLASS) or file.sop_class)
-        sop_class = source.uid(_SOP_CLASS)
-        if file.sop_class not in {"", sop_class}:
-            raise HoldError("sop-class-mismatch", "the file meta names another SOP class", tag=_SOP_CLASS, vr="UI")
-        objects.check_burned_in(source.value)
-        objects.check_overlays(source.value, source.number)
-        source.check_pixels()
-
-        context = self._context(source)
-        modified = markers.longitudinal(self.profile, source.text(markers.LONGITUDINAL))
-        own = {
-            **markers.markers(self.profile, modified, source.method_codes(), file.syntax),
-            _PATIENT_NAME: ("PN", self.pseudonyms.patient_name(context.subject).encode("ascii")),
-            _PATIENT_ID: ("LO", self.pseudonyms.patient_id(context.subject).encode("utf-8")),
-        }
-        context = context.inside(moves_dates=modified == "MODIFIED")
-        sop_instance = self.pseudonyms.uid(source.uid(_SOP_INSTANCE))
-        output = b"".join(
-            [
-                meta.new_meta(sop_class, sop_instance, file.transfer_syntax),
-                *walk.data_set(elements, context, own),
-            ]
-        )
-        return Released(output, self._report(output, source, context, sop_class, sop_instance))
+            name = type(error).__name__
+            return Held(Reason("engine-error", "", f"the engine failed with {name}; report it"), identity)
 
     def _context(self, source: _Source) -> Context:
         encodings = encodings_of(source.value(SPECIFIC_CHARACTER_SET))
@@ -127,6 +106,7 @@ class Anonymizer:
         subject = values.subject_of(
             source.value(_PATIENT_ID), source.value(_ISSUER), study, encodings, self._default_issuer
         )
+        claimed = source.text(markers.LONGITUDINAL)
         return Context(
             rules=self._rules,
             pseudonyms=self.pseudonyms,
@@ -134,42 +114,66 @@ class Anonymizer:
             study_instance_uid=study,
             default_issuer=self._default_issuer,
             encodings=encodings,
-            moves_dates=True,
+            moves_dates=markers.longitudinal(self.profile, claimed) == "MODIFIED",
         )
 
-    def _report(self, output: bytes, source: _Source, context: Context, sop_class: str, sop_instance: str) -> Report:
-        study_date = values.treat(_STUDY_DATE, "DA", source.value(_STUDY_DATE), context) or b""
+    def _identity(self, source: _Source, context: Context) -> Identity:
         modality = values.treat(_MODALITY, "CS", source.value(_MODALITY), context) or b""
-        return Report(
+        sop_class = source.text(_SOP_CLASS)
+        return Identity(
             patient_id=self.pseudonyms.patient_id(context.subject),
             study_instance_uid=self.pseudonyms.uid(source.uid(_STUDY)),
             series_instance_uid=self.pseudonyms.uid(source.uid(_SERIES)),
-            sop_instance_uid=sop_instance,
-            sop_class_uid=sop_class,
+            sop_instance_uid=self.pseudonyms.uid(source.uid(_SOP_INSTANCE)),
+            sop_class_uid=sop_class if sop_class in tables.REGISTERED_UIDS else "",
             modality=modality.decode("ascii").strip(),
+        )
+
+    def _released(self, source: _Source, context: Context, identity: Identity) -> Released:
+        file = source.file
+        modified = markers.longitudinal(self.profile, source.text(markers.LONGITUDINAL))
+        own = {
+            **markers.markers(self.profile, modified, source.method_codes(), file.syntax),
+            _PATIENT_NAME: ("PN", self.pseudonyms.patient_name(context.subject).encode("ascii")),
+            _PATIENT_ID: ("LO", self.pseudonyms.patient_id(context.subject).encode("utf-8")),
+        }
+        output = b"".join(
+            [
+                meta.new_meta(identity.sop_class_uid, identity.sop_instance_uid, file.transfer_syntax),
+                *source.walk.data_set(source.elements, context, own),
+            ]
+        )
+        study_date = values.treat(_STUDY_DATE, "DA", source.value(_STUDY_DATE), context) or b""
+        report = Report(
+            **asdict(identity),
             study_date=study_date.decode("ascii").strip(),
             size=len(output),
             sha256=hashlib.sha256(output).hexdigest(),
             md5=hashlib.md5(output, usedforsecurity=False).hexdigest(),
         )
+        return Released(output, report)
 
 
 class _Source:
-    """Questions to the top level of a source's data set."""
+    """An instance as it came, and questions to the top level of its data set."""
 
-    def __init__(self, data: bytes, elements: list[Element], walk: Walk, little_endian: bool) -> None:
-        self._data = data
-        self._elements = {element.tag: element for element in elements}
-        self._walk = walk
-        self._order: str = "little" if little_endian else "big"
+    def __init__(self, data: bytes) -> None:
+        self.file = meta.open_file(data)
+        self.elements = parse(self.file.data, self.file.start, len(self.file.data), self.file.syntax)
+        self.walk = Walk(self.file.data, self.file.syntax)
+        self._by_tag = {element.tag: element for element in self.elements}
+        if self.file.sop_class == MediaStorageDirectoryStorage:
+            objects.check_sop_class(self.file.sop_class)  # has none of an instance's own UIDs
 
     def value(self, tag: int) -> bytes:
-        element = self._elements.get(tag)
+        """Return the bytes of a value; none for what is not there or is a sequence."""
+        element = self._by_tag.get(tag)
         if element is None or element.items is not None:
             return b""
-        return self._data[element.start : element.stop]
+        return self.file.data[element.start : element.stop]
 
     def text(self, tag: int) -> str:
+        """Return a value of the default repertoire without its padding."""
         return self.value(tag).decode("latin-1").strip("\0 ")
 
     def number(self, tag: int) -> int | None:
@@ -177,7 +181,7 @@ class _Source:
         value = self.value(tag)
         if len(value) != 2:
             return None
-        return int.from_bytes(value, "little" if self._order == "little" else "big")
+        return int.from_bytes(value, "little" if self.file.syntax.little_endian else "big")
 
     def uid(self, tag: int) -> str:
         """Return a UID that an instance must have (Type 1 in PS3.3 C.12.1, C.7.2.1, C.7.3.1)."""
@@ -188,14 +192,20 @@ class _Source:
 
     def method_codes(self) -> list[str]:
         """Return the de-identification methods that the source claims already."""
-        element = self._elements.get(markers.METHOD_CODES)
+        element = self._by_tag.get(markers.METHOD_CODES)
         items = element.items or [] if element else []
-        return [self._walk.value(item, _CODE_VALUE).decode("latin-1").strip("\0 ") for item in items]
+        return [self.walk.value(item, _CODE_VALUE).decode("latin-1").strip("\0 ") for item in items]
 
-    def check_pixels(self) -> None:
-        element = self._elements.get(_PIXEL_DATA)
-        if element and not element.fragments:
+    def check(self) -> None:
+        """Hold what is not to be treated at all."""
+        sop_class = self.uid(_SOP_CLASS)
+        if self.file.sop_class not in {"", sop_class}:
+            raise HoldError("sop-class-mismatch", "the file meta names another SOP class", tag=_SOP_CLASS, vr="UI")
+        objects.check_sop_class(sop_class)
+        objects.check_burned_in(self.value)
+        objects.check_overlays(self.value, self.number)
+        pixels = self._by_tag.get(_PIXEL_DATA)
+        if pixels and not pixels.fragments:
             frames = self.text(_FRAMES)
-            objects.check_pixel_length(
-                element.stop - element.start, self.number, int(frames) if frames.isdigit() else 1
-            )
+            frame_count = int(frames) if frames.isdigit() else 1
+            objects.check_pixel_length(pixels.stop - pixels.start, self.number, frame_count)

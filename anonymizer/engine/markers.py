@@ -47,7 +47,7 @@ def markers(
     sequence = b"".join(encode.sequence(METHOD_CODES, items, syntax)[1:])
     return {
         PATIENT_IDENTITY_REMOVED: ("CS", b"YES"),
-        METHOD: ("LO", f"Entwash, profile {profile.name}".encode("ascii")),
+        METHOD: ("LO", b"Entwash"),
         METHOD_CODES: ("SQ", sequence),
         LONGITUDINAL: ("CS", modified.encode("ascii")),
     }

@@ -27,8 +27,8 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an output says of itself: pseudonyms, digests and counts only."""
+class Identity:
+    """Whom and what an instance is about, in pseudonyms."""
 
     patient_id: str
     study_instance_uid: str
@@ -36,6 +36,12 @@ class Report:
     sop_instance_uid: str
     sop_class_uid: str
     modality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Identity):
+    """What an output says of itself: pseudonyms, digests and counts only."""
+
     study_date: str
     size: int
     sha256: str
@@ -52,9 +58,10 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An instance that stays where it is."""
+    """An instance that stays where it is; `identity` is there where it could be read."""
 
     reason: Reason
+    identity: Identity | None = None
 
 
 class HoldError(Exception):

@@ -1,0 +1,56 @@
+"""What a run leaves in the Prefect UI: a table of its studies and the site's balance, in pseudonyms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.artifacts import create_table_artifact
+
+from flows import lineage
+from flows.desk import Desk
+from flows.records import StudyOutcome
+from flows.run import Tally
+
+__all__ = ["publish"]
+
+
+def publish(desk: Desk, tally: Tally) -> None:
+    """Leave the table artifact of a run; a run that had nothing to do leaves none."""
+    if not (tally.outcomes or tally.waiting):
+        return
+    create_table_artifact(
+        key=f"route-{desk.site}",
+        table=[_row(outcome) for outcome in tally.outcomes],
+        description=_description(desk, tally),
+    )
+
+
+def _row(outcome: StudyOutcome) -> dict[str, Any]:
+    return {
+        "patient": outcome.patient_id,
+        "study": outcome.study_instance_uid,
+        "modalities": " ".join(outcome.modalities),
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "instances in": outcome.source_instances,
+        "loaded": sum(1 for instance in outcome.instances if instance.status == "loaded"),
+        "references checked": len(outcome.references),
+        "seconds": round(outcome.seconds, 1),
+    }
+
+
+def _description(desk: Desk, tally: Tally) -> str:
+    with lineage.connect(desk.ledger.directory) as connection:
+        total = lineage.balance(connection, desk.site)
+    lines = [
+        f"**{desk.site}**: {len(tally.outcomes)} studies settled, {len(tally.waiting)} waiting.",
+        "",
+        f"Balance of the site, in instances: {total.source_instances} at the source = {total.loaded} loaded"
+        f" + {total.held} held + {total.excluded} excluded + {total.in_flight} in flight."
+        f" {'It balances.' if total.balanced else '**It does not balance.**'}",
+    ]
+    holds = [hold for outcome in tally.outcomes for hold in outcome.held]
+    reasons = sorted({(hold.code, hold.place, hold.message) for hold in holds})
+    if reasons:
+        lines += ["", "Held, and why:", "", *(f"- `{code}` {place} {message}" for code, place, message in reasons)]
+    return "\n".join(lines)

@@ -1,0 +1,210 @@
+"""The `entwash` command."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from anonymizer import AnonymizerError, Key, profile_names
+from anonymizer.folder import Settings, anonymize_folder, summary
+from flows.errors import FlowsError
+
+__all__ = ["app"]
+
+ALL_RELEASED = 0
+FINDINGS = 1
+UNUSABLE = 2
+SOME_HELD = 3
+
+app = typer.Typer(
+    name="entwash",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,  # a pretty traceback shows local variables, and those are patients
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Move imaging studies from hospitals to a cloud, without the patients in them, and prove it.
+
+    The same source, key and project always give the same output, so what belongs together stays together,
+    whenever and in whatever order it is anonymized.
+
+    Begin with `entwash keygen hospital.key`, then `entwash anonymize`, then `entwash verify`.
+    """,
+)
+
+_messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="Key file of the site, made by `entwash keygen`.")]
+ProjectName = Annotated[
+    str,
+    typer.Option("--project", metavar="NAME", help="Purpose of the data; pseudonyms of two projects never match."),
+]
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where the key goes; a file that is there is never overwritten.")],
+    project: Annotated[
+        str, typer.Option("--project", metavar="NAME", help="Print the key id that this project's records show.")
+    ] = "",
+) -> None:
+    """Make a secret key: 64 hexadecimal digits in a file that only you can read.
+
+    Whoever has the key can link pseudonyms back to patients; whoever loses it can never link next year's
+    studies to this year's. It stays at the hospital, with a backup that is as safe.
+    """
+    try:
+        key = Key.generate(file)
+    except AnonymizerError as error:
+        _stop(error)
+    typer.echo(f"key id {key.key_id(project)}")
+
+
+@app.command()
+def anonymize(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A file, or a folder with anything in it.")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="Receives {SOPInstanceUID}.dcm files.")],
+    key: KeyFile,
+    project: ProjectName,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="NAME", help=f"What stays: {' or '.join(profile_names())}.")
+    ] = "research",
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON. It holds your paths."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Processes; the output is the same for any number.")
+    ] = min(os.cpu_count() or 1, 8),
+) -> None:
+    """Anonymize a file or a folder tree.
+
+    Each instance is released as a file of its own, or held with a reason. What is held stays where it is.
+
+    Ends with 0 when all were released, 3 when some were held, 2 when it could not begin.
+    """
+    settings = Settings(key, project, profile)
+    try:
+        with _progress() as bar:
+            answers = anonymize_folder(source, destination, settings, workers=workers, progress=bar)
+        result = summary(answers, source, settings)
+    except AnonymizerError as error:
+        _stop(error)
+    if report:
+        _write_json(report, result)
+    totals = result["totals"]
+    typer.echo(f"{totals['read']} files read, {totals['released']} released, {totals['held']} held")
+    for line in _reasons(result["instances"]):
+        _messages.print(line, markup=False)
+    raise typer.Exit(SOME_HELD if totals["held"] else ALL_RELEASED)
+
+
+@app.command()
+def verify(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="What was anonymized.")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="What came out.")],
+    pairs: Annotated[
+        Path, typer.Option("--pairs", metavar="REPORT", help="The report of `entwash anonymize`: who became whom.")
+    ],
+) -> None:
+    """Prove an output without the key: references, identifiers, dates, pixels, completeness.
+
+    Prints JSON: what was checked and every finding, with kind, instance and tag path, never a value.
+
+    Ends with 0 when nothing was found, 1 when something was, 2 when it could not begin.
+    """
+    from anonymizer.proof import prove_folder  # noqa: PLC0415 - the gate takes a moment to load
+
+    try:
+        result = prove_folder(source, destination, pairs)
+    except AnonymizerError as error:
+        _stop(error)
+    typer.echo(json.dumps(result, indent=2))
+    raise typer.Exit(0 if result["passed"] else FINDINGS)
+
+
+@app.command()
+def run(
+    site: Annotated[str, typer.Argument(help="A name of the sites file.")],
+    sites: Annotated[
+        Path | None,
+        typer.Option("--sites", metavar="FILE", help="The sites file; else ENTWASH_SITES, else ./sites.toml."),
+    ] = None,
+) -> None:
+    """Move everything that is stable at a site and not yet settled, here and now.
+
+    The same flow that a Prefect worker runs, in this process, for whom a worker is too much. It uses the
+    Prefect server of PREFECT_API_URL where that is set, and a temporary one otherwise.
+
+    Ends with 0 when all that was there is settled, 1 when something waits, 2 when it could not begin.
+    """
+    from flows.errors import SitesError  # noqa: PLC0415 - Prefect takes a second to load
+    from flows.route import route  # noqa: PLC0415
+    from flows.sites import load_sites  # noqa: PLC0415
+
+    if sites:
+        os.environ["ENTWASH_SITES"] = str(sites.absolute())
+    try:
+        load_sites(only=site).site(site)
+    except SitesError as error:
+        _stop(error)
+    try:
+        route(site)
+    except FlowsError as error:
+        _messages.print(str(error), markup=False)
+        raise typer.Exit(FINDINGS) from None
+
+
+def _stop(error: Exception) -> NoReturn:
+    _messages.print(f"entwash: {error}", markup=False)
+    raise typer.Exit(UNUSABLE) from None
+
+
+def _write_json(path: Path, result: dict[str, Any]) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
+
+
+def _reasons(instances: list[dict[str, Any]]) -> list[str]:
+    """Return one line a reason, the most frequent first."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for instance in instances:
+        if reason := instance["reason"]:
+            key = (reason["code"], reason["where"], reason["message"])
+            counts[key] = counts.get(key, 0) + 1
+    return [
+        f"  {count} held: {code}{f' {where}' if where else ''}: {message}"
+        for (code, where, message), count in sorted(counts.items(), key=lambda entry: -entry[1])
+    ]
+
+
+class _Bar:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("anonymizing", total=None)
+
+    def __call__(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
+
+class _progress:  # noqa: N801 - reads as the function it stands for
+    """Show a bar on a terminal, nothing elsewhere."""
+
+    def __enter__(self) -> _Bar:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=_messages, transient=True, disable=not _messages.is_terminal)
+        self._progress.start()
+        return _Bar(self._progress)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()

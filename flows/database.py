@@ -1,0 +1,60 @@
+"""DuckDB as the ledger uses it: closed to downloads, and files that appear whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+__all__ = ["beside", "connect", "literal", "pattern"]
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory that loads and installs no extension beyond those in the wheel."""
+    return duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+
+
+def literal(text: str | Path) -> str:
+    """Return text as an SQL literal, where a statement takes no parameter."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def pattern(path: Path) -> str:
+    """Return the pattern that matches this very path, whatever characters its folders have."""
+    return "".join(f"[{each}]" if each in "*?[" else each for each in str(path))
+
+
+@contextlib.contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """Give a hidden path beside a file to write to; flush it and rename it into place at the end.
+
+    Parameters
+    ----------
+    target : Path
+        The file that appears whole, or not at all if the block fails.
+
+    Yields
+    ------
+    Path
+        A path of this process alone. A process that is killed leaves it behind; no pattern matches it.
+    """
+    hidden = target.with_name(f".{target.name}-{secrets.token_hex(4)}.part")
+    try:
+        yield hidden
+        _flush(hidden)
+        os.replace(hidden, target)  # noqa: PTH105 - the one call that is atomic, by its own name
+        _flush(target.parent)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

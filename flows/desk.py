@@ -1,0 +1,131 @@
+"""The desk: what one run at one site works with, laid out once from the sites file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
+from flows.errors import TerminalError, TransientError
+from flows.ledger import Ledger
+from flows.orthanc import Orthanc
+from flows.sites import Sites
+
+__all__ = ["Desk"]
+
+ENGINE_VERSION = version("entwash")
+# Enough to keep two cores and one Orthanc busy; more threads only wait for each other.
+THREADS = 8
+
+
+@dataclass(frozen=True, repr=False)
+class Desk:
+    """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
+
+    Safe to use from many threads. A context manager: what it opened, it closes.
+    """
+
+    site: str
+    project: str
+    hospital: Orthanc
+    cloud: Orthanc
+    anonymizer: Anonymizer
+    ledger: Ledger
+    spool: Path
+    run_id: str
+    _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @classmethod
+    def open(cls, sites: Sites, name: str, run_id: str) -> Self:
+        """Lay out the desk of a site.
+
+        Raises
+        ------
+        TerminalError
+            When the key file or the profile cannot be used.
+        TransientError
+            When the ledger or the spool cannot be written.
+        """
+        site = sites.site(name)
+        try:
+            anonymizer = Anonymizer(
+                Key.load(site.key_file),
+                sites.project.name,
+                load_profile(sites.project.profile),
+                patient_id_prefix=sites.project.patient_id_prefix,
+                default_issuer=site.default_issuer,
+            )
+        except AnonymizerError as error:
+            raise TerminalError(f"[sites.{name}] {error}") from None
+        with contextlib.ExitStack() as opened:
+            ledger = Ledger(sites.lineage)
+            opened.callback(ledger.close)
+            hospital = opened.enter_context(Orthanc(site.server, THREADS))
+            cloud = opened.enter_context(Orthanc(sites.cloud, THREADS))
+            return cls(
+                site=name,
+                project=sites.project.name,
+                hospital=hospital,
+                cloud=cloud,
+                anonymizer=anonymizer,
+                ledger=ledger,
+                spool=sites.lineage / "spool",
+                run_id=run_id,
+                _opened=opened.pop_all(),
+            )
+
+    def __repr__(self) -> str:
+        return f"Desk({self.site})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def check(self) -> None:
+        """Ask both ends who they are, so that nothing is worked on that cannot be delivered."""
+        self.hospital.check()
+        self.cloud.check()
+
+    @contextlib.contextmanager
+    def spooled(self) -> Iterator[Path]:
+        """Offer a folder for the outputs of one study until the gate has seen them all.
+
+        Only anonymized files stand there, for as long as their study takes. What a killed process left is
+        removed here, by whoever comes next.
+        """
+        folder = self.spool / f"{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+            for left in self.spool.iterdir():
+                if not _runs(left.name.split("-")[0]):
+                    shutil.rmtree(left, ignore_errors=True)
+            yield folder
+        except OSError as error:
+            raise TransientError(
+                f"the spool folder beside the lineage cannot be written ({error.strerror}): make room on its disk. "
+                "It will be tried again"
+            ) from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

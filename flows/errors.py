@@ -1,0 +1,42 @@
+"""What can go wrong while data moves, and whether it is worth trying again.
+
+The exception type decides every retry; nothing else does::
+
+    FlowsError
+    ├── TransientError          try again: the other end is away, slow, broken or full
+    │   └── GoneError           it is no longer there: deleted at the other end meanwhile
+    └── TerminalError           a person must act: the same attempt will fail the same way
+        ├── SitesError          the sites file, or something that it names, is not usable
+        └── RefusedError        the other end refused this very request and will refuse it again
+
+A message says what failed, at which end, and what to do. It never holds an Orthanc identifier, a URL
+path with one, or a password, because messages travel into logs and into Prefect's database.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FlowsError", "GoneError", "RefusedError", "SitesError", "TerminalError", "TransientError"]
+
+
+class FlowsError(Exception):
+    """Stand at the root of everything that flows raise on purpose."""
+
+
+class TransientError(FlowsError):
+    """Tell that trying again later may help, and that nothing is lost until then."""
+
+
+class GoneError(TransientError):
+    """Tell that a study or an instance was deleted meanwhile; the next inventory shows what is left."""
+
+
+class TerminalError(FlowsError):
+    """Tell that a person must change something before another attempt makes sense."""
+
+
+class SitesError(TerminalError):
+    """Tell everything that is wrong with the sites file, one line a problem."""
+
+
+class RefusedError(TerminalError):
+    """Tell that an Orthanc refused one request for what it holds, such as bytes that it cannot read."""

@@ -1,0 +1,244 @@
+"""The ledger: the append-only record of what every run found, did and proved.
+
+One record is one Parquet file: written beside under a hidden name, flushed to the disk and renamed into
+place. A reader sees all of it or nothing, any number of workers write at once, and there is no lock that
+a reader could hold. What is there never changes; people query it through the views of `flows.lineage`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from flows import database, lineage
+from flows.records import (
+    KINDS,
+    LedgerError,
+    Record,
+    RunFinished,
+    RunStarted,
+    Seen,
+    Settled,
+    StudyOutcome,
+    columns,
+)
+
+__all__ = ["Ledger", "LedgerError"]
+
+_STAMP: Final = "%Y%m%dT%H%M%S%f"
+_NAME: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
+_STALE_SECONDS: Final = 24 * 3600
+_INDEX: Final = ".settled.parquet"
+_INDEX_AFTER: Final = 200  # reading that many single files costs about 50 ms; then the index is worth its write
+_INDEX_COLUMNS: Final = (
+    "record", "site", "project", "work", "snapshot", "status", "reason", "profile_digest", "engine_version"
+)  # fmt: skip
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """The record of one installation; safe to share between threads, and between processes by its folder.
+
+    Parameters
+    ----------
+    directory : Path
+        The ledger's folder; made, readable by its owner alone, if it is not there.
+    clock : callable, optional
+        What tells the time in a time zone; the system's clock without it.
+
+    Raises
+    ------
+    LedgerError
+        The folder cannot be made, written or read.
+    """
+
+    def __init__(self, directory: Path, *, clock: Callable[[], datetime] = _now) -> None:
+        self.directory = directory.resolve()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._indexed: set[str] | None = None
+        with self._guarded("opened"):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._connection = database.connect()
+            for kind in KINDS:
+                (self.directory / kind).mkdir(mode=0o700, exist_ok=True)
+                self._remove_stale(self.directory / kind)
+                self._lay_schema(kind)
+            self._remove_stale(self.directory)
+            self._last = self._latest()
+            self._connection.execute("SET lock_configuration = true")
+            self.lineage_file: Path = lineage.build(self.directory)
+
+    def started(self, run: RunStarted) -> None:
+        """Record that a run began."""
+        self._append("runs", [run])
+
+    def finished(self, run: RunFinished) -> None:
+        """Record that a run ended."""
+        self._append("runs", [run])
+
+    def seen(self, rows: Sequence[Seen]) -> None:
+        """Record what a run found at a hospital: one row a study, one file for all.
+
+        Give the studies that are new or changed; a study that looks as it did last time adds nothing.
+        """
+        self._append("seen", rows)
+
+    def record(self, outcome: StudyOutcome) -> None:
+        """Record the whole outcome of one study in one run."""
+        self._append("studies", [outcome])
+
+    def settled(self, site: str, project: str) -> dict[str, Settled]:
+        """Return the latest outcome of every study of a site, by its work token.
+
+        Only files that are new since the last call are read, here or in another process: an index file
+        holds the rest. The index is a copy; without it the ledger is read whole and writes it again.
+        """
+        with self._lock, self._guarded("read"):
+            self._refresh_index()
+            rows = self._connection.execute(
+                "SELECT work, snapshot, status, reason, profile_digest, engine_version FROM settled"
+                " WHERE site = ? AND project = ?"
+                " QUALIFY row_number() OVER (PARTITION BY work ORDER BY record DESC) = 1",
+                [site, project],
+            ).fetchall()
+        return {
+            work: Settled(
+                snapshot=snapshot,
+                status=status,
+                reason=reason,
+                profile_digest=profile_digest,
+                engine_version=engine_version,
+            )
+            for work, snapshot, status, reason, profile_digest, engine_version in rows
+        }
+
+    def close(self) -> None:
+        """Release the memory of the ledger's own database; files need no closing."""
+        with self._lock:
+            self._connection.close()
+
+    def _append(self, kind: str, rows: Sequence[Record]) -> None:
+        """Write rows as one file that shows whole or not at all."""
+        if not rows:
+            return
+        with self._lock, self._guarded("written"):
+            record = self._next_name()
+            self._write(kind, record, [{"record": record, **vars(row)} for row in rows])
+
+    def _write(self, kind: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows beside, flush them and rename them into place."""
+        table = _columns_of(kind)
+        whole = [{column: row.get(column) for column in table} for row in rows]
+        structure = ", ".join(f'"{column}" {its}' for column, its in table.items())
+        query = f"SELECT unnest(CAST(?::JSON AS STRUCT({structure})[]), max_depth := 2)"
+        with database.beside(self.directory / kind / f"{name}.parquet") as hidden:
+            self._copy(query, hidden, [json.dumps(whole, default=_plain)])
+
+    def _copy(self, query: str, target: Path, parameters: Sequence[str] = ()) -> None:
+        # USE_TMP_FILE would make DuckDB write "tmp_…" beside, which the views' pattern matches.
+        self._connection.execute(
+            f"COPY ({query}) TO {database.literal(target)} (FORMAT parquet, USE_TMP_FILE false)", parameters
+        )
+
+    def _lay_schema(self, kind: str) -> None:
+        """Keep a file without rows for each shape a record had, so that views work over no record at all."""
+        digest = hashlib.sha256(json.dumps(_columns_of(kind)).encode()).hexdigest()[:8]
+        name = f"0-schema-{digest}"  # sorts before every record; two processes write the same
+        if not (self.directory / kind / f"{name}.parquet").exists():
+            self._write(kind, name, [])
+
+    def _next_name(self) -> str:
+        """Return a name that sorts after every earlier one of this ledger, though the clock jump back."""
+        self._last = max(self._clock(), self._last + timedelta(microseconds=1))
+        return f"{self._last.strftime(_STAMP)}-{secrets.token_hex(4)}"
+
+    def _latest(self) -> datetime:
+        """Return the time in the latest record's name, which a clock set back must not undercut."""
+        names = (path.name for kind in KINDS for path in (self.directory / kind).iterdir())
+        stamps = [match[1] for name in names if (match := _NAME.fullmatch(name))]
+        first = datetime.min.replace(tzinfo=UTC)
+        return datetime.strptime(max(stamps), _STAMP).replace(tzinfo=UTC) if stamps else first
+
+    def _refresh_index(self) -> None:
+        """Bring the table `settled` to what the folder holds."""
+        index = self.directory / _INDEX
+        if self._indexed is None:
+            self._make_index_table()
+            if index.exists():
+                # A damaged index, or one of another version, is only a copy: read the ledger instead.
+                with contextlib.suppress(duckdb.Error):
+                    self._insert([index])
+            rows = self._connection.execute("SELECT record FROM settled").fetchall()
+            self._indexed = {record for (record,) in rows}
+        folder = self.directory / "studies"
+        there = {path.stem for path in folder.iterdir() if _NAME.fullmatch(path.name)}
+        if self._indexed - there:  # somebody took records away; the index may not outlive them
+            self._make_index_table()
+            self._indexed = set()
+        new = sorted(there - self._indexed)
+        if not new:
+            return
+        self._insert([folder / f"{name}.parquet" for name in new])
+        self._indexed.update(new)
+        if len(new) >= _INDEX_AFTER:
+            with database.beside(index) as hidden:
+                self._copy("SELECT * FROM settled", hidden)
+
+    def _make_index_table(self) -> None:
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE settled ({', '.join(f'{name} VARCHAR' for name in _INDEX_COLUMNS)})"
+        )
+
+    def _insert(self, paths: Sequence[Path]) -> None:
+        self._connection.execute(
+            f"INSERT INTO settled SELECT {', '.join(_INDEX_COLUMNS)}"  # noqa: S608 - our own column names
+            " FROM read_parquet(?, hive_partitioning = false)",
+            [[database.pattern(path) for path in paths]],
+        )
+
+    @staticmethod
+    def _remove_stale(folder: Path) -> None:
+        """Remove what a killed process left unfinished over a day ago; nobody is writing it any more."""
+        for left in folder.glob(".*.part*"):
+            with contextlib.suppress(FileNotFoundError):  # another process may clean up too
+                if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                    left.unlink()
+
+    @contextlib.contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Turn every failure of disk and database into one that says what to look at."""
+        try:
+            yield
+        except (duckdb.Error, OSError) as error:
+            raise LedgerError(
+                f"the ledger could not be {what} ({type(error).__name__}): look at the free space of its disk"
+                " and at the owner and rights of its folder; nothing that it held is lost"
+            ) from error
+
+
+def _columns_of(kind: str) -> dict[str, str]:
+    """Return the columns of a kind's files; `record` names the file and orders the records."""
+    return {"record": "VARCHAR", **columns(*KINDS[kind])}
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does: a time in UTC, a record or mapping as an object."""
+    if isinstance(value, datetime):
+        # DuckDB hands out TIMESTAMPTZ only where pytz is installed, and shows it in the reader's zone.
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return dict(value) if isinstance(value, Mapping) else vars(value)

@@ -1,0 +1,154 @@
+"""Lineage: the tables that people query, as views over the ledger's files.
+
+`lineage.duckdb` holds views and nothing else. It is made beside and renamed into place, and never opened
+for writing again, so whoever stays connected to it blocks no run and is blocked by none. Its tables,
+column by column, are in docs/lineage.md.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+import duckdb
+
+from flows import database
+from flows.records import KINDS, LedgerError
+
+__all__ = ["Balance", "balance", "build", "connect", "rows"]
+
+_FILE: Final = "lineage.duckdb"
+_STORAGE: Final = "v1.5.0"  # the oldest DuckDB that opens the file; newer ones open it too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """What came and what became of it, in instances; `balanced` if the ledger can prove all of it.
+
+    Attributes
+    ----------
+    studies, unbalanced : int
+        Studies seen, and those of them whose sum is wrong or whose digests were not read back equal.
+    """
+
+    studies: int
+    source_instances: int
+    loaded: int
+    held: int
+    excluded: int
+    in_flight: int
+    unproven: int
+    unbalanced: int
+
+    @property
+    def balanced(self) -> bool:
+        """Tell whether no study is unbalanced."""
+        return self.unbalanced == 0
+
+
+def build(directory: Path) -> Path:
+    """Make `lineage.duckdb` of a ledger, unless it is there with these very views.
+
+    Parameters
+    ----------
+    directory : Path
+        The ledger's folder, with its kinds laid out.
+
+    Returns
+    -------
+    Path
+        The database file.
+    """
+    target = directory / _FILE
+    views = _views(directory)
+    # The digest stands beside, because a database that a reader holds cannot be asked.
+    note = directory / ".lineage.sha256"
+    digest = hashlib.sha256(f"{_STORAGE}\n{views}".encode()).hexdigest()
+    with (directory / ".lineage.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with the process, however it ends
+        if not (target.exists() and note.exists() and note.read_text() == digest):
+            with database.beside(target) as hidden:
+                _create(hidden, views)
+                # What a reader wrote of his own belongs to the old file and must not be replayed into this.
+                target.with_name(f"{_FILE}.wal").unlink(missing_ok=True)
+            with database.beside(note) as hidden:
+                hidden.write_text(digest)
+    return target
+
+
+def connect(directory: Path) -> duckdb.DuckDBPyConnection:
+    """Open the views of a ledger in memory, for questions of our own.
+
+    Raises
+    ------
+    LedgerError
+        The folder holds no ledger.
+    """
+    directory = directory.resolve()
+    if not all((directory / kind).is_dir() for kind in KINDS):
+        raise LedgerError("there is no ledger in that folder: check [lineage] in the sites file, or run a site once")
+    connection = database.connect()
+    connection.execute(_views(directory))
+    # Records never change, so what DuckDB learned about a file stays true.
+    connection.execute("SET parquet_metadata_cache = true")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """Return the rows of a query, each as a dictionary by column name."""
+    answer = connection.execute(sql, list(parameters))
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def balance(connection: duckdb.DuckDBPyConnection, site: str | None = None) -> Balance:
+    """Return the balance of one site, or of all.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        From `connect`, or any connection to `lineage.duckdb`.
+    site : str, optional
+        Name of the site; all sites without it.
+    """
+    (total,) = rows(
+        connection,
+        """
+        SELECT coalesce(sum(studies), 0)::BIGINT AS studies,
+               coalesce(sum(source_instances), 0)::BIGINT AS source_instances,
+               coalesce(sum(loaded), 0)::BIGINT AS loaded,
+               coalesce(sum(held), 0)::BIGINT AS held,
+               coalesce(sum(excluded), 0)::BIGINT AS excluded,
+               coalesce(sum(in_flight), 0)::BIGINT AS in_flight,
+               coalesce(sum(unproven), 0)::BIGINT AS unproven,
+               coalesce(sum(unbalanced), 0)::BIGINT AS unbalanced
+        FROM balance_by_site WHERE $1 IS NULL OR site = $1
+        """,
+        [site],
+    )
+    return Balance(**total)
+
+
+def _views(directory: Path) -> str:
+    """Return the statements that make the views over a ledger's files."""
+    text = (files("flows") / "tables" / "lineage.sql").read_text(encoding="utf-8")
+    return Template(text).substitute(
+        {kind: database.literal(f"{database.pattern(directory / kind)}/*.parquet") for kind in KINDS}
+    )
+
+
+def _create(path: Path, views: str) -> None:
+    """Write a database file that holds these views."""
+    with database.connect() as connection:
+        connection.execute(f"ATTACH {database.literal(path)} AS lineage (STORAGE_VERSION {database.literal(_STORAGE)})")
+        connection.execute("USE lineage")
+        connection.execute(views)
+        connection.execute("USE memory")
+        connection.execute("DETACH lineage")  # writes everything into the file; no WAL stays

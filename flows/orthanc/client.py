@@ -1,0 +1,234 @@
+"""Everything that flows ask of an Orthanc, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from flows.errors import FlowsError, GoneError, TerminalError, TransientError
+from flows.orthanc.records import (
+    Change,
+    Changes,
+    Delivery,
+    InstanceAtSite,
+    Outcome,
+    Stored,
+    StudyAtSite,
+    System,
+)
+from flows.orthanc.wire import Answer, Wire
+from flows.sites import Server
+
+__all__ = ["Orthanc"]
+
+_PAGE = 100  # studies a request; an expanded one is about a kilobyte
+_T = TypeVar("_T")
+
+
+class Orthanc:
+    """Talk to one Orthanc; safe to use from many threads, one object a process.
+
+    Parameters
+    ----------
+    server
+        Where, and as whom.
+    threads
+        How many threads move bulk bytes at once.
+
+    Raises
+    ------
+    TransientError, TerminalError
+        From every method: whether another attempt may help. GoneError if the study or the instance was
+        deleted at the other end meanwhile.
+    """
+
+    def __init__(self, server: Server, threads: int = 8) -> None:
+        self._server = server
+        self._wire = Wire(server, threads)
+
+    def __repr__(self) -> str:
+        return f"Orthanc({self._server.place})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._wire.close()
+
+    # ---- questions ----
+
+    def check(self) -> System:
+        """Ask who is there: the first thing to do, since everything that can be wrong shows here."""
+        what = "its version"
+        try:
+            answer = self._wire.ask(what, self._wire.orthanc.get_system)
+        except GoneError:
+            raise self._wire.nonsense(what) from None
+        return self._parsed(
+            what,
+            answer,
+            lambda said: System(str(said["Name"]), str(said["Version"]), int(said["ApiVersion"])),
+        )
+
+    def studies(self) -> Iterator[StudyAtSite]:
+        """Walk through the inventory, stable or not, a page at a time.
+
+        A study deleted during the walk may hide one neighbour until the next walk.
+        """
+        seen: set[str] = set()
+        since = 0
+        while page := self._page(since):
+            # Orthanc leaves out what was deleted since it listed the page: a short page is not the last.
+            since += _PAGE
+            for study in page:
+                if study.orthanc_id not in seen:
+                    seen.add(study.orthanc_id)
+                    yield study
+
+    def stable_studies(self) -> Iterator[StudyAtSite]:
+        """Walk through the studies that Orthanc calls stable; see StudyAtSite for what that is worth."""
+        return (study for study in self.studies() if study.stable)
+
+    def _page(self, since: int) -> list[StudyAtSite]:
+        # Orthanc 1.10.1 wants both or neither of since and limit.
+        params = {"expand": "", "since": since, "limit": _PAGE}
+        what = "the list of studies"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies(params=params))
+        return self._parsed(what, answer, lambda said: [_study(row) for row in said])
+
+    def instances(self, orthanc_study_id: str) -> list[InstanceAtSite]:
+        """List a study's instances, series by series, in an order that is the same every time."""
+        what = "the instances of a study"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_instances(orthanc_study_id))
+        found = self._parsed(what, answer, lambda said: [_instance(row) for row in said])
+        return sorted(found, key=lambda instance: (instance.series, instance.orthanc_id))
+
+    def count_instances(self, orthanc_study_id: str) -> int:
+        """Count a study's instances: far cheaper than to list them."""
+        what = "the size of a study"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_statistics(orthanc_study_id))
+        return self._parsed(what, answer, lambda said: int(said["CountInstances"]))
+
+    def same_study(self, study_instance_uid: str) -> int:
+        """Count the studies with this StudyInstanceUID: two mean two PatientIDs inside one study."""
+        what, orthanc = "studies of one StudyInstanceUID", self._wire.orthanc
+        # pyorthanc's own post_tools_lookup sends a form, which httpx deprecates for text.
+        url = f"{self._server.url}/tools/lookup"
+        answer = self._wire.ask(what, lambda: orthanc.post(url, content=study_instance_uid))
+        return self._parsed(what, answer, lambda said: [row["Type"] for row in said].count("Study"))
+
+    def changes(self, since: int, limit: int = 1000) -> Changes:
+        """Read the change feed from the row after `since` on; gaps in Seq are normal."""
+        what, params = "its changes", {"since": since, "limit": limit}
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params=params))
+        return self._parsed(what, answer, _changes)
+
+    # ---- bytes ----
+
+    def fetch(self, orthanc_id: str) -> bytes:
+        """Get an instance's file."""
+        return self._wire.carry("an instance", "GET", f"/instances/{orthanc_id}/file").body
+
+    def stored_md5(self, orthanc_id: str) -> str | None:
+        """Ask for the MD5 of an instance's stored file; None if there is none."""
+        path = f"/instances/{orthanc_id}/attachments/dicom/md5"
+        try:
+            answer = self._wire.carry("a digest", "GET", path)
+        except GoneError:
+            return None
+        return answer.body.decode("ascii", "replace").strip()
+
+    def store(self, data: bytes) -> Stored:
+        """Store one DICOM file; Orthanc keeps what it has unless OverwriteInstances is set there."""
+        what = "storing an instance"
+        answer = self._wire.carry(what, "POST", "/instances", data)
+        status, orthanc_id = self._parsed(what, answer, lambda said: (said["Status"], str(said.get("ID", ""))))
+        if status not in {"Success", "AlreadyStored"}:
+            raise TerminalError(
+                f"The Orthanc at {self._server.place} did not keep an instance that it was given: "
+                "see its own filters (ReceivedInstanceFilter, plugins)"
+            )
+        return Stored(orthanc_id, already=status == "AlreadyStored")
+
+    def deliver(self, data: bytes, md5: str, orthanc_id: str) -> Delivery:
+        """Bring an instance in, never over another, and prove it by the digest that is read back.
+
+        Parameters
+        ----------
+        data
+            The DICOM file.
+        md5
+            Its MD5 in hex digits.
+        orthanc_id
+            What :func:`~flows.orthanc.orthanc_id` says of it.
+
+        Raises
+        ------
+        TerminalError
+            If Orthanc files it under another identifier: then the question before was about nothing.
+        """
+        there = self.stored_md5(orthanc_id)
+        sent = there is None
+        already = True
+        if there is None:
+            stored = self.store(data)
+            if stored.orthanc_id != orthanc_id:
+                raise TerminalError(
+                    f"The Orthanc at {self._server.place} filed an instance elsewhere than its PatientID and "
+                    "UIDs say: a script or a setting there changes what it is given"
+                )
+            already, there = stored.already, self.stored_md5(orthanc_id)
+            if there is None:
+                raise self._unproven(orthanc_id)
+        good: Outcome = "already-there" if already else "stored"
+        return Delivery(good if there == md5 else "conflict", md5, there, sent)
+
+    def _unproven(self, orthanc_id: str) -> FlowsError:
+        """Tell why an instance that was just taken has no digest."""
+        try:
+            self._wire.carry("the size of a file", "GET", f"/instances/{orthanc_id}/attachments/dicom/size")
+        except GoneError:
+            return TransientError(
+                f"The Orthanc at {self._server.place} lost an instance right after it took it: "
+                "somebody deletes there, or its storage is at its limit. It will be tried again"
+            )
+        return TerminalError(
+            f"The Orthanc at {self._server.place} keeps no MD5 of its files, so no delivery can be proven: "
+            'set "StoreMD5ForAttachments": true there'
+        )
+
+    def _parsed(self, what: str, answer: Answer, parse: Callable[[Any], _T]) -> _T:
+        """Read an answer; whoever gives another form than Orthanc does is not one."""
+        try:
+            return parse(answer.json())
+        except (KeyError, TypeError, ValueError, AttributeError):
+            pass
+        raise self._wire.nonsense(what)
+
+
+def _study(row: Any) -> StudyAtSite:
+    return StudyAtSite(
+        orthanc_id=row["ID"],
+        study_instance_uid=row["MainDicomTags"].get("StudyInstanceUID", ""),
+        last_update=row.get("LastUpdate", ""),
+        stable=row.get("IsStable", False),
+        series=tuple(sorted(row["Series"])),
+    )
+
+
+def _instance(row: Any) -> InstanceAtSite:
+    return InstanceAtSite(orthanc_id=row["ID"], series=row["ParentSeries"], size=int(row["FileSize"]))
+
+
+def _changes(said: Any) -> Changes:
+    rows = (
+        Change(row["Seq"], row["ChangeType"], row["ResourceType"], row["ID"], row["Date"]) for row in said["Changes"]
+    )
+    return Changes(tuple(rows), last=said["Last"], done=said["Done"])

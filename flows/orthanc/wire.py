@@ -1,0 +1,194 @@
+"""The wire to one Orthanc: the two HTTP clients, and the one place where their faults get our words.
+
+Exceptions and log lines of httpx and urllib3 carry URLs, and a URL carries an Orthanc identifier. So
+none of them leaves this module.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+from typing import Any, NamedTuple
+
+import httpx
+import pyorthanc  # type: ignore[import-untyped]  # it ships no py.typed
+import urllib3
+
+from flows.errors import FlowsError, GoneError, RefusedError, TerminalError, TransientError
+from flows.sites import Server
+
+__all__ = ["Answer", "Wire"]
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+
+_AGAIN = "It will be tried again"
+_DISK = {11, 14}  # FullStorage and CannotWriteFile in Orthanc's OrthancFramework/Sources/Enumerations.h
+
+for _name in ("httpx", "httpcore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.ERROR)  # below that, their lines carry URLs
+
+
+class Answer(NamedTuple):
+    """Hold an HTTP answer, whichever client it came by."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """Parse the body; None if it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+class Wire:
+    """Carry requests to one Orthanc from any number of threads.
+
+    Parameters
+    ----------
+    server
+        Where, and as whom.
+    threads
+        How many connections bulk bytes may use at once; further threads wait for one.
+    """
+
+    def __init__(self, server: Server, threads: int) -> None:
+        self._server = server
+        # Both clients trust the machine's own certificates and read no proxy variable.
+        trust = ssl.create_default_context()
+        password = server.password.get_secret_value()
+        self.orthanc = pyorthanc.Orthanc(
+            server.url,
+            return_raw_response=True,
+            auth=httpx.BasicAuth(server.username, password),
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            # Orthanc closes an idle connection after one second.
+            limits=httpx.Limits(keepalive_expiry=0.5),
+            verify=trust,
+            trust_env=False,
+        )
+        credentials = b64encode(f"{server.username}:{password}".encode()).decode()
+        self._pools = urllib3.PoolManager(
+            num_pools=1,
+            headers={"Authorization": f"Basic {credentials}"},
+            maxsize=threads,
+            block=True,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            ssl_context=trust,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.orthanc.close()
+        self._pools.clear()
+
+    def ask(self, what: str, question: Callable[[], object]) -> Answer:
+        """Put a question by pyorthanc.
+
+        Parameters
+        ----------
+        what
+            The subject of the question for messages, without any identifier.
+        question
+            A call of one of pyorthanc's methods.
+        """
+        try:
+            response = question()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as fault:
+            error = self._unreached(what, fault)
+        else:
+            assert isinstance(response, httpx.Response)  # noqa: S101 - return_raw_response is set
+            return self._judged(what, Answer(response.status_code, response.content))
+        raise error  # outside the except block: not even __context__ holds the client's own exception
+
+    def carry(self, what: str, method: str, path: str, body: bytes | None = None) -> Answer:
+        """Send or get bulk bytes by urllib3.
+
+        A connection that broke is tried once more on a fresh one: Orthanc closes idle connections after
+        a second, and one may close at the very moment when we use it. Each of our requests may be sent
+        twice without harm.
+        """
+        url = self._server.url + path
+        try:
+            try:
+                response = self._pools.urlopen(method, url, body=body, redirect=False)
+            except urllib3.exceptions.ProtocolError:
+                response = self._pools.urlopen(method, url, body=body, redirect=False)
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as fault:
+            error = self._unreached(what, fault)
+        else:
+            return self._judged(what, Answer(response.status, response.data))
+        raise error  # outside the except block, as above
+
+    def nonsense(self, what: str) -> TerminalError:
+        """Make the error for an answer that no Orthanc gives."""
+        return TerminalError(
+            f"What answers at {self._server.place} is not an Orthanc: it cannot tell {what}. Check the url"
+        )
+
+    def _judged(self, what: str, answer: Answer) -> Answer:
+        """Return a good answer; raise for any other."""
+        if 200 <= answer.status < 300:
+            return answer
+        raise self._refused(what, answer)
+
+    def _refused(self, what: str, answer: Answer) -> FlowsError:
+        place, status = self._server.place, answer.status
+        report = answer.json()
+        code = report.get("OrthancStatus") if isinstance(report, dict) else None
+        # Of Orthanc's own words only the number: its texts hold URIs and paths.
+        said = f"answered {status}" + (f" (Orthanc error {code})" if isinstance(code, int) else "")
+        if status in {401, 403}:
+            return TerminalError(
+                f"User name or password refused by the Orthanc at {place}: "
+                f"check username and the variable {self._server.password_env or 'with the password'}"
+            )
+        if status == 404:
+            return GoneError(f"The Orthanc at {place} cannot give {what}: it was deleted there meanwhile")
+        if status == 507 or code in _DISK or (status >= 500 and b"disk" in answer.body.lower()):
+            return TransientError(
+                f"The Orthanc at {place} {said} for {what}: "
+                f"its disk is full or cannot be written. Make room there. {_AGAIN}"
+            )
+        if status >= 500 or status in {408, 425, 429}:
+            return TransientError(f"The Orthanc at {place} {said} for {what}: see its own log. {_AGAIN}")
+        if 300 <= status < 400:
+            return TerminalError(f"{place} {said}, a redirect: put the final address into url")
+        return RefusedError(f"The Orthanc at {place} {said} for {what} and will do so again: see its own log")
+
+    def _unreached(self, what: str, fault: Exception) -> FlowsError:
+        """Say in plain words why no answer came."""
+        place = self._server.place
+        chain = tuple(_chain(fault))
+
+        def any_is(*kinds: type[BaseException]) -> bool:
+            return any(isinstance(link, kinds) for link in chain)
+
+        if any_is(ssl.SSLCertVerificationError):
+            return TerminalError(
+                f"The certificate of {place} is not trusted by this machine: "
+                "install its authority's certificate here, or correct the url"
+            )
+        if any_is(socket.gaierror, urllib3.exceptions.NameResolutionError):
+            why = "its name is not known here: check the url and the name service"
+        elif any_is(ConnectionRefusedError):
+            why = "nothing listens there: start Orthanc, or check the url"
+        elif any_is(TimeoutError, httpx.TimeoutException, urllib3.exceptions.TimeoutError):
+            why = "it did not answer in time: see whether it is overloaded, and the network"
+        else:
+            why = "the connection broke: see whether it is running, and the network"
+        return TransientError(f"The Orthanc at {place} cannot be asked for {what}; {why}. {_AGAIN}")
+
+
+def _chain(fault: BaseException | None) -> Iterator[BaseException]:
+    while fault is not None:
+        yield fault
+        fault = fault.__cause__ or fault.__context__

@@ -1,0 +1,269 @@
+"""What the ledger records: one frozen value for each thing that happened.
+
+The values are the schema: `columns` turns a class into DuckDB columns, so a field that is added here is a
+column from then on, and older files answer NULL for it. Everything in them is a pseudonym, a count, a
+digest or a code; nothing of a patient may enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from flows.errors import TransientError
+
+Trigger = Literal["doorbell", "schedule", "manual"]
+Status = Literal["loaded", "held", "excluded"]
+Delivered = Literal["stored", "already-there", "conflict"]
+
+_SCALARS = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", datetime: "TIMESTAMP"}
+
+
+class LedgerError(TransientError):
+    """Tell that the ledger could not be written or read; nothing was recorded by halves."""
+
+
+class Record:
+    """Refuse, when it is made, what the views could not count: an unknown word, a time without a zone."""
+
+    def __post_init__(self) -> None:
+        """Check every vocabulary and every time of the record.
+
+        Raises
+        ------
+        ValueError
+            A field holds a word outside its vocabulary, or a time without a time zone.
+        """
+        kind: Any = type(self)
+        for name, words in _vocabularies(kind).items():
+            if getattr(self, name) not in words:
+                raise ValueError(f"{kind.__name__}.{name} must be one of {', '.join(words)}")
+        for name in _times(kind):
+            if getattr(self, name).utcoffset() is None:
+                raise ValueError(f"{kind.__name__}.{name} must carry a time zone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Record):
+    """A run of the `route` flow began at a site."""
+
+    run_id: str
+    site: str
+    project: str
+    trigger: Trigger
+    at: datetime
+    event: Literal["started"] = "started"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Record):
+    """A run ended, well or badly; a run that was killed has no such record.
+
+    Attributes
+    ----------
+    studies, instances : int
+        What the run took up.
+    loaded, held : int
+        Instances.
+    waiting : int
+        Studies that the run left for a later one.
+    """
+
+    run_id: str
+    site: str
+    project: str
+    at: datetime
+    studies: int
+    instances: int
+    loaded: int
+    held: int
+    waiting: int
+    seconds: float
+    event: Literal["finished", "failed"] = "finished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen(Record):
+    """A run found this study, in this state, at the hospital.
+
+    Attributes
+    ----------
+    work, snapshot : str
+        Keyed tokens of the hospital's study and of its state, 16 characters each.
+    study_instance_uid : str
+        Pseudonym.
+    """
+
+    site: str
+    project: str
+    work: str
+    snapshot: str
+    study_instance_uid: str
+    source_instances: int
+    run_id: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series(Record):
+    """One series of a study, as released."""
+
+    series_instance_uid: str
+    modality: str
+    instances: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance(Record):
+    """One source instance and what became of it; UIDs are pseudonyms, "" where none could be made."""
+
+    sop_instance_uid: str
+    series_instance_uid: str
+    sop_class_uid: str
+    status: Status
+    reason: str = ""
+    size: int = 0
+    sha256: str = ""
+    md5: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference(Record):
+    """One distinct edge from an instance to an instance, series, study or frame of reference."""
+
+    instance: str
+    level: str
+    target: str
+    state: Literal["resolved", "dangling"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold(Record):
+    """Why something was held: a code, the place (tag and VR) and a sentence, never a value."""
+
+    sop_instance_uid: str
+    code: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery(Record):
+    """The cloud's answer for one instance: the MD5 of the bytes that it stores."""
+
+    sop_instance_uid: str
+    cloud_md5: str
+    outcome: Delivered
+    delivered_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOutcome(Record):
+    """The whole outcome of one study in one run.
+
+    Attributes
+    ----------
+    instances : tuple of Instance
+        Every source instance of the snapshot, those that an earlier run delivered included. Empty on a
+        held or excluded study: the outcome then speaks for all its `source_instances`.
+    deliveries : tuple of Delivery
+        What this run delivered or read back; earlier deliveries need not be repeated.
+    checks : mapping of str to int
+        The gate's checks and how often each was made.
+    """
+
+    site: str
+    project: str
+    run_id: str
+    work: str
+    snapshot: str
+    patient_id: str
+    study_instance_uid: str
+    study_date: str
+    modalities: tuple[str, ...]
+    status: Status
+    reason: str = ""
+    key_id: str
+    pseudonyms: int = 1
+    profile_name: str
+    profile_digest: str
+    engine_version: str
+    source_instances: int
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+    series: tuple[Series, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    references: tuple[Reference, ...] = ()
+    held: tuple[Hold, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    checks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """The latest outcome of one study, as far as a run must know to decide whether to take it up again."""
+
+    snapshot: str
+    status: str
+    reason: str
+    profile_digest: str
+    engine_version: str
+
+
+KINDS: Final[Mapping[str, tuple[type[Record], ...]]] = {
+    "runs": (RunStarted, RunFinished),
+    "seen": (Seen,),
+    "studies": (StudyOutcome,),
+}
+"""The folders of the ledger, and the records that each holds."""
+
+
+def columns(*records: type) -> dict[str, str]:
+    """Return the DuckDB columns that hold records of these classes.
+
+    Parameters
+    ----------
+    *records : type
+        Dataclasses of this module.
+
+    Returns
+    -------
+    dict of str to str
+        Column name to DuckDB type, in the order of the fields.
+    """
+    return {name: _sql_type(hint) for record in records for name, hint in get_type_hints(record).items()}
+
+
+def _sql_type(hint: Any) -> str:
+    """Return the DuckDB type of a type hint."""
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    if is_dataclass(hint):
+        inner = ", ".join(f'"{name}" {_sql_type(get_type_hints(hint)[name])}' for name in _names(hint))
+        return f"STRUCT({inner})"
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return "VARCHAR"
+    if origin is tuple:
+        return f"{_sql_type(inside[0])}[]"
+    if origin is Mapping:
+        return f"MAP({_sql_type(inside[0])}, {_sql_type(inside[1])})"
+    raise TypeError(f"no column type for {hint}")
+
+
+def _names(record: Any) -> list[str]:
+    return [each.name for each in fields(record)]
+
+
+@cache
+def _vocabularies(record: Any) -> dict[str, tuple[str, ...]]:
+    return {name: get_args(hint) for name, hint in get_type_hints(record).items() if get_origin(hint) is Literal}
+
+
+@cache
+def _times(record: Any) -> tuple[str, ...]:
+    return tuple(name for name, hint in get_type_hints(record).items() if hint is datetime)

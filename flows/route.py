@@ -1,0 +1,73 @@
+"""The flow: everything that is stable at a site and not yet settled goes to the cloud, proven."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prefect import flow, get_run_logger, task
+from prefect.client.schemas import State
+
+from flows.artifacts import publish
+from flows.desk import Desk
+from flows.errors import FlowsError, TransientError
+from flows.inventory import Work, find_work
+from flows.records import StudyOutcome
+from flows.run import Tally, recorded_run
+from flows.sites import load_sites
+from flows.study import move
+
+
+def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), TransientError)
+
+
+@task(
+    name="move study",
+    task_run_name="study {label}",
+    retries=2,
+    retry_delay_seconds=[2, 8],
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_worth_another_try,
+    persist_result=False,
+)
+def move_study(label: str, desk: Desk, work: Work) -> StudyOutcome:
+    """Move one study; `label` names it by its pseudonym."""
+    outcome = move(desk, work)
+    get_run_logger().info(
+        "study %s: %s %s, %d instances, %.1f s",
+        label, outcome.status, outcome.reason, outcome.source_instances, outcome.seconds,
+    )  # fmt: skip
+    return outcome
+
+
+@flow(name="route", flow_run_name="{site} · {trigger}", persist_result=False, retries=0)
+def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manual") -> None:
+    """Drain a site: move every stable study that the ledger has no outcome for.
+
+    Parameters
+    ----------
+    site : str
+        A name of the sites file.
+    trigger : str
+        What woke the run; for the record only, the work is the same.
+    """
+    sites = load_sites(only=site)
+    with recorded_run(sites, site, trigger) as (desk, tally):
+        desk.check()
+        tried: set[str] = set()
+        while found := find_work(desk, tried):
+            get_run_logger().info("%s: %d studies to move", site, len(found))
+            _drain(desk, found, tally)
+        publish(desk, tally)
+        tally.raise_if_waiting()
+
+
+def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
+    """Move studies one after the other: each fills the machine by itself."""
+    for work in found:
+        state = move_study(work.study_instance_uid[-8:], desk, work, return_state=True)
+        result = state.result(raise_on_failure=False)
+        if isinstance(result, StudyOutcome):
+            tally.settled(result)
+        else:
+            tally.waits(work, result if isinstance(result, FlowsError) else None)

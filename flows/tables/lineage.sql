@@ -1,0 +1,193 @@
+-- The tables that people query: views over the ledger's files. docs/lineage.md explains every column.
+-- `record` orders what happened; it never depends on a clock that was set back.
+
+CREATE SCHEMA IF NOT EXISTS raw;
+
+CREATE VIEW raw.runs AS FROM read_parquet($runs, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.seen AS FROM read_parquet($seen, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.studies AS FROM read_parquet($studies, union_by_name = true, hive_partitioning = false);
+
+-- The latest record of each study, with its lists.
+CREATE VIEW raw.latest AS
+FROM raw.studies
+QUALIFY row_number() OVER (PARTITION BY site, project, work ORDER BY record DESC) = 1;
+
+CREATE VIEW runs AS
+SELECT
+    site,
+    project,
+    run_id,
+    min(trigger) AS trigger,
+    arg_max(event, record) AS state,
+    min("at") FILTER (WHERE event = 'started') AS started_at,
+    max("at") FILTER (WHERE event <> 'started') AS finished_at,
+    arg_max(seconds, record) AS seconds,
+    arg_max(studies, record) AS studies,
+    arg_max(instances, record) AS instances,
+    arg_max(loaded, record) AS loaded,
+    arg_max(held, record) AS held,
+    arg_max(waiting, record) AS waiting
+FROM raw.runs
+GROUP BY site, project, run_id;
+
+CREATE VIEW studies AS
+SELECT
+    site, project, work, snapshot, run_id,
+    patient_id, study_instance_uid, study_date, modalities,
+    status, reason, source_instances,
+    key_id, pseudonyms, profile_name, profile_digest, engine_version,
+    started_at, finished_at, seconds, record
+FROM raw.latest;
+
+CREATE VIEW series AS
+SELECT
+    site, project, work, run_id, patient_id, study_instance_uid,
+    s.series_instance_uid, s.modality, s.instances
+FROM raw.latest, unnest(series) AS t (s);
+
+CREATE VIEW instances AS
+SELECT
+    site, project, work, run_id, patient_id, study_instance_uid,
+    i.series_instance_uid, i.sop_instance_uid, i.sop_class_uid,
+    i.status, i.reason, i.size, i.sha256, i.md5
+FROM raw.latest, unnest(instances) AS t (i);
+
+CREATE VIEW "references" AS
+SELECT
+    site, project, work, run_id, study_instance_uid,
+    r.instance, r.level, r.target, r.state
+FROM raw.latest, unnest("references") AS t (r);
+
+-- A held study shows even if nobody wrote down a finding.
+CREATE VIEW held AS
+SELECT
+    site, project, work, run_id, patient_id, study_instance_uid,
+    h.sop_instance_uid, h.code, h.place, h.message, finished_at AS held_at
+FROM raw.latest,
+    unnest(
+        CASE
+            WHEN len(held) > 0 THEN held
+            WHEN status = 'held'
+            THEN [{'sop_instance_uid': '', 'code': reason, 'place': '', 'message': ''}]
+        END
+    ) AS t (h);
+
+-- Every delivery of every run: what the cloud said, each time it was asked.
+CREATE VIEW deliveries AS
+SELECT
+    site, project, work, run_id, study_instance_uid,
+    d.sop_instance_uid, d.cloud_md5, d.outcome, d.delivered_at, record
+FROM raw.studies, unnest(deliveries) AS t (d);
+
+CREATE VIEW checks AS
+SELECT
+    site, project, work, run_id, study_instance_uid,
+    c.key AS name, c.value AS count
+FROM raw.latest, unnest(map_entries(checks)) AS t (c);
+
+CREATE VIEW balance AS
+WITH found AS (
+    SELECT
+        site, project, work,
+        arg_min(seen_at, record) AS first_seen,
+        arg_max(source_instances, record) AS source_instances,
+        arg_max(snapshot, record) AS snapshot,
+        arg_max(study_instance_uid, record) AS study_instance_uid
+    FROM raw.seen
+    GROUP BY site, project, work
+),
+-- Opening the files is what costs: read them once, for the records and for the deliveries.
+records AS MATERIALIZED (
+    SELECT
+        site, project, work, record, snapshot, study_instance_uid, started_at, status, source_instances,
+        [{'uid': i.sop_instance_uid, 'status': i.status, 'md5': i.md5} FOR i IN instances] AS instances,
+        deliveries
+    FROM raw.studies
+),
+latest AS (
+    FROM records
+    QUALIFY row_number() OVER (PARTITION BY site, project, work ORDER BY record DESC) = 1
+),
+-- What the cloud last said about each instance.
+cloud AS (
+    SELECT site, project, d.sop_instance_uid AS uid, arg_max(d.cloud_md5, (record, d.delivered_at)) AS md5
+    FROM records, unnest(deliveries) AS t (d)
+    GROUP BY site, project, uid
+),
+listed AS (
+    SELECT site, project, work, i.uid, i.status, i.md5
+    FROM latest, unnest(instances) AS t (i)
+),
+-- Loaded is what the cloud's own digest proves; the word of the record is not enough.
+judged AS (
+    SELECT
+        site, project, work, uid,
+        CASE
+            WHEN listed.status <> 'loaded' THEN listed.status
+            WHEN length(listed.md5) = 32 AND listed.md5 = cloud.md5 THEN 'loaded'
+            ELSE 'unproven'
+        END AS verdict
+    FROM listed
+    LEFT JOIN cloud USING (site, project, uid)
+),
+counted AS (
+    SELECT
+        site, project, work,
+        count(DISTINCT uid) FILTER (WHERE verdict = 'loaded') AS loaded,
+        count(*) FILTER (WHERE verdict = 'held') AS held,
+        count(*) FILTER (WHERE verdict = 'excluded') AS excluded,
+        count(DISTINCT uid) FILTER (WHERE verdict = 'unproven') AS unproven
+    FROM judged
+    GROUP BY site, project, work
+),
+-- A held or excluded study that lists no instance speaks for all of them.
+recorded AS (
+    SELECT
+        site, project, work, s.snapshot, s.study_instance_uid, s.started_at,
+        coalesce(loaded, 0) AS loaded,
+        coalesce(held, CASE s.status WHEN 'held' THEN s.source_instances ELSE 0 END) AS held,
+        coalesce(excluded, CASE s.status WHEN 'excluded' THEN s.source_instances ELSE 0 END) AS excluded,
+        coalesce(unproven, 0) AS unproven
+    FROM latest AS s
+    LEFT JOIN counted USING (site, project, work)
+),
+summed AS (
+    SELECT
+        site, project, work,
+        coalesce(f.first_seen, r.started_at)::DATE AS day,
+        coalesce(r.study_instance_uid, f.study_instance_uid) AS study_instance_uid,
+        coalesce(f.source_instances, 0) AS source_instances,
+        coalesce(r.loaded, 0) AS loaded,
+        coalesce(r.held, 0) AS held,
+        coalesce(r.excluded, 0) AS excluded,
+        coalesce(r.unproven, 0) AS unproven,
+        coalesce(f.snapshot = r.snapshot, false) AS same_snapshot
+    FROM found AS f
+    FULL JOIN recorded AS r USING (site, project, work)
+)
+SELECT
+    site, project, day, work, study_instance_uid,
+    source_instances, loaded, held, excluded,
+    source_instances - loaded - held - excluded AS in_flight,
+    unproven,
+    in_flight >= 0
+    AND unproven = 0
+    -- A record of what the hospital still has must answer for every instance of it.
+    AND NOT (same_snapshot AND in_flight <> 0) AS balanced
+FROM summed;
+
+CREATE VIEW balance_by_site AS
+SELECT
+    site, project,
+    count(*) AS studies,
+    sum(source_instances)::BIGINT AS source_instances,
+    sum(loaded)::BIGINT AS loaded,
+    sum(held)::BIGINT AS held,
+    sum(excluded)::BIGINT AS excluded,
+    sum(in_flight)::BIGINT AS in_flight,
+    sum(unproven)::BIGINT AS unproven,
+    count(*) FILTER (WHERE NOT balanced) AS unbalanced,
+    min(day) FILTER (WHERE in_flight > 0) AS oldest_in_flight,
+    bool_and(balanced) AS balanced
+FROM balance
+GROUP BY site, project;

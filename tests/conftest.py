@@ -1,0 +1,27 @@
+"""Servers that many tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hospital import Place, emptied, passwords_in_the_environment
+from tests.orthanc_server import OrthancServer
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OrthancServer, OrthancServer]]:
+    """Start a hospital's Orthanc and a cloud's, once."""
+    folder = tmp_path_factory.mktemp("orthancs")
+    with OrthancServer(folder / "hospital") as hospital, OrthancServer(folder / "cloud") as cloud:
+        yield hospital, cloud
+
+
+@pytest.fixture
+def place(servers: tuple[OrthancServer, OrthancServer], tmp_path: Path) -> Iterator[Place]:
+    """Offer a hospital and a cloud with nothing in them, and a site between them that never ran."""
+    hospital, cloud = servers
+    with passwords_in_the_environment():
+        yield Place(emptied(hospital), emptied(cloud), tmp_path)

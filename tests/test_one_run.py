@@ -1,0 +1,209 @@
+"""One hospital, one cloud: what a run does with studies as they really are."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+
+import pydicom
+import pytest
+
+from deployments.demo import studies
+from flows import lineage
+from flows.errors import TerminalError, TransientError
+from flows.inventory import find_work
+from flows.study import move
+from tests.hospital import Place, ask, counts, files_of
+
+CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
+
+
+def test_a_study_arrives_whole_and_the_ledger_balances(place: Place) -> None:
+    place.receive(CT)
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, outcome.source_instances, counts(place.cloud)) == ("loaded", 6, 6)
+    balance = place.balance()
+    assert (balance.source_instances, balance.loaded, balance.in_flight, balance.balanced) == (6, 6, 0, True)
+
+
+def test_loaded_means_that_the_cloud_gave_our_digest_back(place: Place) -> None:
+    place.receive(CT)
+
+    (outcome,) = place.run()
+
+    stored = {hashlib.md5(data, usedforsecurity=False).hexdigest() for data in files_of(place.cloud)}
+    assert {instance.md5 for instance in outcome.instances} == stored
+    assert {delivery.cloud_md5 for delivery in outcome.deliveries} == stored
+
+
+def test_a_second_run_loads_nothing(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+
+    assert place.run() == []
+    assert counts(place.cloud) == 6
+
+
+def test_a_lost_ledger_doubles_nothing(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    (place.folder / "lineage").rename(place.folder / "lost")
+
+    (outcome,) = place.run()
+
+    assert {delivery.outcome for delivery in outcome.deliveries} == {"already-there"}
+    assert (counts(place.cloud), place.balance().balanced) == (6, True)
+
+
+def test_a_late_structure_set_still_points_at_its_images(place: Place) -> None:
+    images = studies.ct(1, 1, 1, 4, rows=16)
+    place.receive(studies.to_bytes(image) for image in images)
+    place.run()
+    place.receive([studies.to_bytes(studies.structure_set(1, 1, 2, images))])
+
+    (outcome,) = place.run()
+
+    assert sorted(delivery.outcome for delivery in outcome.deliveries) == ["already-there"] * 4 + ["stored"]
+    loaded = [pydicom.dcmread(BytesIO(data)) for data in files_of(place.cloud)]
+    (structure_set,) = (one for one in loaded if one.Modality == "RTSTRUCT")
+    contour = structure_set.ROIContourSequence[0].ContourSequence[0].ContourImageSequence[0]
+    assert contour.ReferencedSOPInstanceUID in {one.SOPInstanceUID for one in loaded if one.Modality == "CT"}
+
+
+def test_a_held_instance_keeps_its_study_at_the_hospital(place: Place) -> None:
+    screen = studies.to_bytes(studies.screen_dump(1, 1, 2, rows=16))
+    place.receive([*CT, screen])
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, outcome.reason, counts(place.cloud)) == ("held", "burned-in-risk", 0)
+    balance = place.balance()
+    assert (balance.held, balance.loaded, balance.balanced) == (7, 0, True)
+
+
+def test_a_name_in_a_kept_attribute_is_stopped_by_the_gate(place: Place) -> None:
+    images = studies.ct(1, 1, 1, 3, rows=16)
+    images[1].Manufacturer = f"Scanner of {images[1].PatientName.family_name}"
+    place.receive(studies.to_bytes(image) for image in images)
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, outcome.reason, counts(place.cloud)) == ("held", "identifier-left", 0)
+    (hold,) = outcome.held
+    assert hold.place == "(0008,0070)"
+    assert str(images[1].PatientName.family_name) not in repr(outcome)
+
+
+def test_what_was_held_is_tried_again_when_the_profile_changed(place: Place) -> None:
+    place.receive([studies.to_bytes(studies.screen_dump(1, 1, 2, rows=16))])
+    place.run()
+
+    assert place.run() == []
+    (again,) = place.run(profile="basic")
+    assert again.status == "held"
+
+
+def test_two_patients_in_one_study_are_held(place: Place) -> None:
+    first, second = studies.ct(1, 1, 1, 2, rows=16)
+    second.PatientID = "SOMEBODY-ELSE"
+    place.receive([studies.to_bytes(first), studies.to_bytes(second)])
+
+    outcomes = place.run()
+
+    assert [outcome.reason for outcome in outcomes] == ["two-patients"] * 2
+    assert counts(place.cloud) == 0
+
+
+def test_other_bytes_in_the_cloud_are_held_and_never_overwritten(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    changed = studies.ct(1, 1, 1, 6, rows=16)
+    changed[0].KVP = "99"
+    ask(place.hospital, "DELETE", f"/patients/{ask(place.hospital, 'GET', '/patients')[1][0]}")
+    place.receive(studies.to_bytes(image) for image in changed)
+    before = sorted(files_of(place.cloud))
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, outcome.reason, len(outcome.held)) == ("held", "conflict", 1)
+    assert sorted(files_of(place.cloud)) == before
+    assert place.balance().balanced
+
+
+def test_a_cloud_that_goes_away_in_the_middle_costs_nothing_but_time(place: Place) -> None:
+    place.receive(CT)
+    with place.desk() as desk:
+        (work,) = find_work(desk, set())
+        place.cloud.stop()
+        try:
+            with pytest.raises(TransientError, match=r"\[cloud\].*cannot be asked"):
+                move(desk, work)
+        finally:
+            place.cloud.start()
+    assert (place.balance().in_flight, counts(place.cloud)) == (6, 0)
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, counts(place.cloud), place.balance().in_flight) == ("loaded", 6, 0)
+
+
+def test_a_hospital_that_is_away_is_a_clear_error(place: Place) -> None:
+    with place.desk() as desk:
+        place.hospital.stop()
+        try:
+            with pytest.raises(TransientError, match=r"\[sites.north\].*nothing listens there"):
+                desk.check()
+        finally:
+            place.hospital.start()
+
+
+def test_a_wrong_password_is_a_clear_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENTWASH_TEST_PASSWORD", "wrong")
+    with place.desk() as desk, pytest.raises(TerminalError, match="ENTWASH_TEST_PASSWORD"):
+        desk.check()
+
+
+def test_nothing_of_a_patient_stands_in_the_lineage_or_the_cloud(place: Place) -> None:
+    place.receive(instance.data for instance in studies.north())
+
+    place.run()
+
+    stored = b"".join(studies.inflated(data) for data in files_of(place.cloud)).lower()
+    kept = place.ledger_bytes().lower()
+    for planted in studies.PLANTED:
+        for spelling in planted.spellings:
+            assert spelling.lower() not in stored, planted.kind
+            assert spelling.lower() not in kept, planted.kind
+
+
+def test_no_hospital_identifier_of_orthanc_stands_in_the_lineage(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+
+    kept = place.ledger_bytes()
+    identifiers = [one for level in ("patients", "studies", "series", "instances")
+                   for one in ask(place.hospital, "GET", f"/{level}")[1]]  # fmt: skip
+    assert len(identifiers) == 9
+    assert not [one for one in identifiers if one.encode() in kept]
+
+
+def test_lineage_counts_references_that_hold(place: Place) -> None:
+    images = studies.ct(1, 1, 1, 4, rows=16)
+    place.receive(studies.to_bytes(one) for one in [*images, studies.structure_set(1, 1, 2, images)])
+    place.run()
+
+    with lineage.connect(place.folder / "lineage") as tables:
+        rows = lineage.rows(tables, 'SELECT level, state, count(*) AS n FROM "references" GROUP BY ALL ORDER BY ALL')
+    # four slices, and the study that the structure set names as an instance (PS3.3 C.8.8.6.3)
+    assert {"level": "instance", "state": "resolved", "n": 5} in rows
+    assert all(row["state"] == "resolved" for row in rows)
+
+
+def test_the_spool_is_empty_after_a_run(place: Place) -> None:
+    place.receive(CT)
+    dead = place.folder / "lineage" / "spool" / "999999999-left"
+    dead.mkdir(parents=True)
+    place.run()
+    assert list((place.folder / "lineage" / "spool").iterdir()) == []
