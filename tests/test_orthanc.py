@@ -172,6 +172,7 @@ def answering(*answers: bytes) -> Iterator[tuple[Server, list[bytes]]]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
+                connection.settimeout(10)
                 with connection, connection.makefile("rb") as lines:
                     while first := lines.readline():
                         asked.append(first.strip())
@@ -223,7 +224,7 @@ def orthanc_error(code: int) -> str:
             TransientError,
             "connection broke",
         ),
-        (b"SSH-2.0-OpenSSH\r\n", TransientError, "connection broke"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", TransientError, "connection broke"),
     ],
 )
 def test_every_answer_that_is_none_says_whether_to_try_again(

@@ -101,13 +101,13 @@ class Orthanc:
         params = {"expand": "", "since": since, "limit": _PAGE}
         what = "the list of studies"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies(params=params))
-        return self._parsed(what, answer, lambda said: [_study(row) for row in said])
+        return self._parsed(what, answer, lambda said: [_study(row) for row in _rows(said)])
 
     def instances(self, orthanc_study_id: str) -> list[InstanceAtSite]:
         """List a study's instances, series by series, in an order that is the same every time."""
         what = "the instances of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_instances(orthanc_study_id))
-        found = self._parsed(what, answer, lambda said: [_instance(row) for row in said])
+        found = self._parsed(what, answer, lambda said: [_instance(row) for row in _rows(said)])
         return sorted(found, key=lambda instance: (instance.series, instance.orthanc_id))
 
     def count_instances(self, orthanc_study_id: str) -> int:
@@ -122,7 +122,7 @@ class Orthanc:
         # pyorthanc's own post_tools_lookup sends a form, which httpx deprecates for text.
         url = f"{self._server.url}/tools/lookup"
         answer = self._wire.ask(what, lambda: orthanc.post(url, content=study_instance_uid))
-        return self._parsed(what, answer, lambda said: [row["Type"] for row in said].count("Study"))
+        return self._parsed(what, answer, lambda said: [row["Type"] for row in _rows(said)].count("Study"))
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """Read the change feed from the row after `since` on; gaps in Seq are normal."""
@@ -213,6 +213,13 @@ class Orthanc:
         raise self._wire.nonsense(what)
 
 
+def _rows(said: Any) -> list[Any]:
+    # An empty object would otherwise pass for an empty list, and a hospital for an empty one.
+    if not isinstance(said, list):
+        raise TypeError
+    return said
+
+
 def _study(row: Any) -> StudyAtSite:
     return StudyAtSite(
         orthanc_id=row["ID"],
@@ -228,7 +235,8 @@ def _instance(row: Any) -> InstanceAtSite:
 
 
 def _changes(said: Any) -> Changes:
-    rows = (
-        Change(row["Seq"], row["ChangeType"], row["ResourceType"], row["ID"], row["Date"]) for row in said["Changes"]
-    )
+    rows = [
+        Change(row["Seq"], row["ChangeType"], row["ResourceType"], row["ID"], row["Date"])
+        for row in _rows(said["Changes"])
+    ]
     return Changes(tuple(rows), last=said["Last"], done=said["Done"])

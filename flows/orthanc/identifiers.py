@@ -32,6 +32,6 @@ def orthanc_id(patient_id: str, study_uid: str, series_uid: str | None = None, s
             parts.append(sop_uid)
     elif sop_uid is not None:
         raise ValueError("an instance is in a series: give series_uid too")
-    # Orthanc takes the blanks off before it hashes; SHA-1 is its choice, and no protection here.
-    digest = sha1("|".join(part.strip() for part in parts).encode(), usedforsecurity=False).hexdigest()
+    # Measured on 1.10.1: padding goes before it hashes, blanks in front stay. SHA-1 is Orthanc's choice.
+    digest = sha1("|".join(part.rstrip(" \0") for part in parts).encode(), usedforsecurity=False).hexdigest()
     return "-".join(digest[start : start + 8] for start in range(0, 40, 8))

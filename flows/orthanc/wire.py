@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import pyorthanc  # type: ignore[import-untyped]  # it ships no py.typed
@@ -75,20 +76,21 @@ class Wire:
             trust_env=False,
         )
         credentials = b64encode(f"{server.username}:{password}".encode()).decode()
-        self._pools = urllib3.PoolManager(
-            num_pools=1,
-            headers={"Authorization": f"Basic {credentials}"},
+        self._headers = {"Authorization": f"Basic {credentials}"}
+        self._path = urlsplit(server.url).path
+        # By way of the manager, because it knows for http that TLS settings do not apply.
+        self._pool = urllib3.PoolManager(
             maxsize=threads,
             block=True,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             ssl_context=trust,
-        )
+        ).connection_from_url(server.url)
 
     def close(self) -> None:
         """Close all connections."""
         self.orthanc.close()
-        self._pools.clear()
+        self._pool.close()
 
     def ask(self, what: str, question: Callable[[], object]) -> Answer:
         """Put a question by pyorthanc.
@@ -116,17 +118,19 @@ class Wire:
         a second, and one may close at the very moment when we use it. Each of our requests may be sent
         twice without harm.
         """
-        url = self._server.url + path
         try:
             try:
-                response = self._pools.urlopen(method, url, body=body, redirect=False)
+                response = self._send(method, path, body)
             except urllib3.exceptions.ProtocolError:
-                response = self._pools.urlopen(method, url, body=body, redirect=False)
+                response = self._send(method, path, body)
         except (urllib3.exceptions.HTTPError, HTTPException, OSError) as fault:
             error = self._unreached(what, fault)
         else:
             return self._judged(what, Answer(response.status, response.data))
         raise error  # outside the except block, as above
+
+    def _send(self, method: str, path: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
+        return self._pool.urlopen(method, self._path + path, body, self._headers, redirect=False)
 
     def nonsense(self, what: str) -> TerminalError:
         """Make the error for an answer that no Orthanc gives."""

@@ -1,0 +1,57 @@
+# Everything that a newcomer needs. `make help` lists it.
+
+PYTHON ?= python3
+STATE ?= .demo
+DATA ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+help: ## List these targets
+	@echo "make demo               run the main job: two hospitals, one cloud, Prefect between them"
+	@echo "make demo DATA=FOLDER   the same with a folder of real DICOM files"
+	@echo "make setup              make the environment: $(VENV), with the entwash command in it"
+	@echo "make test               run the whole test suite"
+	@echo "make lint               ruff and mypy"
+	@echo "make clean              remove what demo and tests keep ($(STATE) and caches), not $(VENV)"
+	@echo
+	@echo "PYTHON=$(PYTHON)          the Python to make the environment with, 3.11 or newer"
+	@echo "STATE=$(STATE)            where the demo keeps its servers' data from run to run"
+
+setup: $(VENV)/.installed
+	@echo "Ready: $(BIN)/entwash --help"
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m deployments.demo --state "$(STATE)" $(if $(DATA),--data "$(DATA)")
+
+test: $(VENV)/.installed
+	@$(BIN)/python -m deployments.demo.installation
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+clean:
+	rm -rf "$(STATE)" .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Two stamps, so that a change of the project alone doesn't download everything again. The requirements name
+# all that is needed: with --no-deps pip doesn't look for newer versions of packages that have extras, and fail.
+$(VENV)/.requirements: requirements.txt
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) is missing. Install Python 3.11 or newer: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Entwash needs Python 3.11 or newer, and $(PYTHON) is older. Name another: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make environments. Install what is missing: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --no-input --no-deps --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.requirements pyproject.toml
+	$(BIN)/python -m pip install --disable-pip-version-check --no-input --no-build-isolation --no-deps -e .
+	@touch $@

@@ -1,0 +1,95 @@
+"""Workers: the processes that start flow runs, one for each hospital's work pool."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from deployments.demo.prefects import CHECKOUT, PrefectServer
+from deployments.demo.processes import Process
+
+
+class Worker:
+    """A process worker of one work pool.
+
+    Flow runs are processes of its own and inherit its environment, so what must not be in Prefect's
+    database (passwords, the place of the sites file) is given here.
+
+    Parameters
+    ----------
+    pool
+        Work pool that it takes runs from; made when missing.
+    server
+        Server that the pool belongs to.
+    folder
+        Where its log goes.
+    environment
+        ENTWASH_SITES and the variables that the sites file names.
+    """
+
+    def __init__(
+        self,
+        pool: str,
+        server: PrefectServer,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        registry: Path | None = None,
+    ) -> None:
+        self.pool = pool
+        self.server = server
+        # the server's own password stays with the server
+        shared = {name: value for name, value in server.environment.items() if "SERVER_API_AUTH" not in name}
+        command = [sys.executable, "-m", "prefect", "worker", "start"]
+        self.process = Process(
+            f"worker {pool}",
+            [
+                *command,
+                "--pool",
+                pool,
+                "--type",
+                "process",
+                "--name",
+                pool,
+                "--install-policy",
+                "never",
+                "--limit",
+                "1",
+            ],
+            folder / f"worker-{pool}.log",
+            environment={**shared, "ENTWASH_HOME": str(CHECKOUT), **environment},
+            registry=registry,
+        )
+
+    @property
+    def log(self) -> Path:
+        """Where its output and that of its flow runs goes."""
+        return self.process.log
+
+    def start(self) -> Self:
+        """Start; it takes a few seconds until it asks for runs, and nothing needs to wait for that.
+
+        It is its pool's only worker, so whatever the pool calls running is dead: see `clear_runs`.
+        """
+        if not self.process.running:
+            self.server.clear_runs(self.pool)
+        self.process.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop it and the runs that it started."""
+        self.process.stop()
+
+    def kill(self, *, children: bool = True) -> None:
+        """Kill it with -9, with or without the flow runs that it started."""
+        self.process.kill(children=children)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()

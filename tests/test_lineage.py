@@ -1,0 +1,277 @@
+"""The lineage tables: what the balance counts, and that the page about them is true."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows import lineage
+from flows.ledger import Ledger
+from tests.ledgers import NOON, delivery, finished, instance, outcome, seen, started, uid
+
+PAGE = (Path(__file__).parent.parent / "docs" / "lineage.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+TABLES = re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path)
+
+
+def ask(ledger: Ledger, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+    with lineage.connect(ledger.directory) as connection:
+        return lineage.rows(connection, sql, parameters)
+
+
+def balance(ledger: Ledger, site: str | None = None) -> lineage.Balance:
+    with lineage.connect(ledger.directory) as connection:
+        return lineage.balance(connection, site)
+
+
+def sums(ledger: Ledger) -> tuple[int, int, int, int, int, bool]:
+    there = balance(ledger)
+    return (there.source_instances, there.loaded, there.held, there.excluded, there.in_flight, there.balanced)
+
+
+def fill(ledger: Ledger) -> None:
+    """Record a bit of everything: loaded, held with and without a list, excluded, in flight, two sites."""
+    ledger.started(started())
+    ledger.seen([seen(study) for study in (1, 2, 3, 4)])
+    ledger.record(outcome(1))
+    ledger.record(outcome(2, ("held", "held", "excluded"), status="held", reason="burned-in-risk"))
+    ledger.record(outcome(3, (), status="held", reason="two-patients", source_instances=3))
+    ledger.finished(finished())
+    ledger.started(started("run-2", "south"))
+    ledger.seen([seen(5, site="south", run_id="run-2")])
+
+
+# Loaded + held + excluded + in flight
+
+
+def test_an_empty_ledger_balances_and_answers_every_table(ledger: Ledger) -> None:
+    assert sums(ledger) == (0, 0, 0, 0, 0, True)
+    for name, _ in TABLES:
+        assert ask(ledger, f'FROM "{name}"') == []
+
+
+def test_what_was_only_seen_is_in_flight(ledger: Ledger) -> None:
+    ledger.seen([seen()])
+    assert sums(ledger) == (3, 0, 0, 0, 3, True)
+
+
+def test_every_fate_has_its_column(ledger: Ledger) -> None:
+    ledger.seen([seen(source_instances=4)])
+    ledger.record(outcome(1, ("loaded", "loaded", "held", "excluded")))
+    assert sums(ledger) == (4, 2, 1, 1, 0, True)
+
+
+@pytest.mark.parametrize("status", ["held", "excluded"])
+def test_a_study_kept_whole_answers_for_instances_that_it_does_not_list(ledger: Ledger, status: Any) -> None:
+    ledger.seen([seen()])
+    ledger.record(outcome(1, (), status=status, reason="two-patients", source_instances=3))
+    assert sums(ledger) == (3, 0, 3 * (status == "held"), 3 * (status == "excluded"), 0, True)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        (),
+        (delivery(1, 1, cloud_md5="0" * 32),),
+        (delivery(1, 1, cloud_md5="0" * 32, outcome="conflict"),),
+        (delivery(1, 1), delivery(1, 1, cloud_md5="0" * 32, delivered_at=NOON + timedelta(hours=1))),
+        (delivery(2, 1),),
+    ],
+    ids=["no answer", "other bytes", "conflict", "other bytes later", "another instance"],
+)
+def test_loaded_counts_only_with_the_clouds_own_digest(ledger: Ledger, proof: tuple[Any, ...]) -> None:
+    ledger.seen([seen(source_instances=1)])
+    ledger.record(outcome(1, ("loaded",), deliveries=proof))
+    assert sums(ledger) == (1, 0, 0, 0, 1, False)
+    assert (balance(ledger).unproven, balance(ledger).unbalanced) == (1, 1)
+
+
+def test_a_digest_that_nobody_made_proves_nothing(ledger: Ledger) -> None:
+    ledger.seen([seen(source_instances=1)])
+    without = (dataclasses.replace(instance(1, 1), md5=""),)
+    ledger.record(outcome(1, ("loaded",), instances=without, deliveries=(delivery(1, 1, cloud_md5=""),)))
+    assert not balance(ledger).balanced
+
+
+def test_the_delivery_of_an_earlier_run_still_proves(ledger: Ledger) -> None:
+    ledger.seen([seen(source_instances=2)])
+    ledger.record(outcome(1, ("loaded", "loaded")))
+    ledger.seen([seen(source_instances=3, snapshot="SNAPSHOT00000002")])
+    assert sums(ledger) == (3, 2, 0, 0, 1, True)  # grown: what is new is in flight
+    late = outcome(1, snapshot="SNAPSHOT00000002", run_id="run-2", deliveries=(delivery(1, 3),))
+    ledger.record(late)
+    assert sums(ledger) == (3, 3, 0, 0, 0, True)
+    assert len(ask(ledger, "SELECT * FROM deliveries")) == 3
+
+
+def test_an_instance_that_its_own_snapshot_forgot_does_not_balance(ledger: Ledger) -> None:
+    ledger.seen([seen(source_instances=4)])
+    ledger.record(outcome(1))
+    assert sums(ledger) == (4, 3, 0, 0, 1, False)
+
+
+def test_more_than_there_is_does_not_balance(ledger: Ledger) -> None:
+    ledger.seen([seen(source_instances=2, snapshot="SNAPSHOT00000002")])
+    ledger.record(outcome(1))
+    assert sums(ledger) == (2, 3, 0, 0, -1, False)
+
+
+def test_an_outcome_that_nobody_saw_does_not_balance(ledger: Ledger) -> None:
+    ledger.record(outcome(1))
+    assert sums(ledger) == (0, 3, 0, 0, -3, False)
+
+
+def test_one_instance_listed_twice_is_loaded_once(ledger: Ledger) -> None:
+    ledger.seen([seen(source_instances=2)])
+    ledger.record(outcome(1, (), instances=(instance(1, 1),) * 2, deliveries=(delivery(1, 1),) * 2))
+    assert sums(ledger) == (2, 1, 0, 0, 1, False)
+
+
+def test_sites_and_projects_balance_apart(ledger: Ledger) -> None:
+    ledger.seen([seen(1), seen(1, site="south"), seen(1, project="heart")])
+    ledger.record(outcome(1))
+    ledger.record(outcome(1, site="south", deliveries=()))  # the north's delivery proves nothing here
+    assert balance(ledger, "north").balanced
+    assert not balance(ledger, "south").balanced
+    assert balance(ledger, "west") == lineage.Balance(**dict.fromkeys(vars(balance(ledger)), 0))
+    rows = ask(ledger, "SELECT site, project, loaded, in_flight FROM balance_by_site ORDER BY ALL")
+    assert [tuple(row.values()) for row in rows] == [
+        ("north", "heart", 0, 3),
+        ("north", "lung", 3, 0),
+        ("south", "lung", 0, 3),
+    ]
+
+
+def test_the_day_is_the_one_on_which_the_study_was_first_seen(ledger: Ledger) -> None:
+    ledger.seen([seen()])
+    ledger.seen([seen(source_instances=4, seen_at=NOON + timedelta(days=3))])
+    assert ask(ledger, "SELECT day, source_instances FROM balance") == [
+        {"day": date(2026, 3, 2), "source_instances": 4}
+    ]
+
+
+# The other tables
+
+
+def test_a_run_that_was_killed_has_no_end(ledger: Ledger) -> None:
+    fill(ledger)
+    rows = ask(ledger, "SELECT run_id, trigger, state, finished_at IS NULL AS open, loaded FROM runs ORDER BY run_id")
+    assert [tuple(row.values()) for row in rows] == [
+        ("run-1", "doorbell", "finished", False, 3),
+        ("run-2", "doorbell", "started", True, None),
+    ]
+
+
+def test_what_is_released_after_a_fix_is_no_longer_held(ledger: Ledger) -> None:
+    ledger.seen([seen()])
+    ledger.record(outcome(1, ("held", "held", "held"), status="held", reason="burned-in-risk"))
+    assert len(ask(ledger, "SELECT * FROM held")) == 3
+    ledger.record(outcome(1, run_id="run-2"))
+    assert ask(ledger, "SELECT * FROM held") == []
+    assert len(ask(ledger, "SELECT * FROM raw.studies")) == 2
+    assert sums(ledger) == (3, 3, 0, 0, 0, True)
+
+
+def test_a_held_study_shows_though_nobody_wrote_a_finding(ledger: Ledger) -> None:
+    ledger.record(outcome(1, (), status="held", reason="two-patients"))
+    assert ask(ledger, "SELECT sop_instance_uid, code FROM held") == [{"sop_instance_uid": "", "code": "two-patients"}]
+
+
+def test_a_reference_keeps_its_state(ledger: Ledger) -> None:
+    ledger.record(outcome(1))
+    rows = ask(ledger, 'SELECT level, target, state FROM "references" ORDER BY level')
+    assert [tuple(row.values()) for row in rows] == [
+        ("instance", uid("instance", 1, 2), "resolved"),
+        ("series", uid("elsewhere", 1), "dangling"),
+    ]
+
+
+# The file
+
+
+def test_the_file_holds_views_only_and_is_made_once(ledger: Ledger) -> None:
+    before = ledger.lineage_file.stat().st_ino
+    with duckdb.connect(ledger.lineage_file, read_only=True) as auditor:
+        assert auditor.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+        Ledger(ledger.directory)
+    assert ledger.lineage_file.stat().st_ino == before
+
+
+def test_the_file_is_made_again_when_the_views_change(ledger: Ledger) -> None:
+    before = ledger.lineage_file.stat().st_ino
+    (ledger.directory / ".lineage.sha256").write_text("of older views")
+    with duckdb.connect(ledger.lineage_file) as auditor:  # held open for writing, and still no obstacle
+        Ledger(ledger.directory)
+        assert auditor.execute("SELECT * FROM studies").fetchall() == []
+    assert ledger.lineage_file.stat().st_ino != before
+    with duckdb.connect(ledger.lineage_file, read_only=True) as auditor:
+        assert auditor.execute("SELECT * FROM studies").fetchall() == []
+
+
+def test_the_file_works_under_any_name_that_it_is_attached_as(ledger: Ledger) -> None:
+    fill(ledger)
+    with duckdb.connect() as auditor:
+        auditor.execute(f"ATTACH '{ledger.lineage_file}' AS mine (READ_ONLY)")
+        assert auditor.execute("SELECT bool_and(balanced) FROM mine.balance_by_site").fetchall() == [(True,)]
+
+
+def test_no_column_needs_a_package_to_be_read(ledger: Ledger) -> None:
+    # DuckDB wants pytz for a TIMESTAMP WITH TIME ZONE and would fail where it is not installed.
+    fill(ledger)
+    script = (
+        "import sys; sys.modules['pytz'] = None; import duckdb;"
+        "c = duckdb.connect(sys.argv[1], read_only=True);"
+        "[c.execute(f'SELECT * FROM \"{name}\"').fetchall() for name in sys.argv[2:]]"
+    )
+    names = [name for name, _ in TABLES]
+    subprocess.run([sys.executable, "-c", script, str(ledger.lineage_file), *names], check=True)
+
+
+def test_files_of_an_older_shape_answer_null_for_what_they_lack(ledger: Ledger) -> None:
+    ledger.record(outcome(1))
+    (newest,) = (ledger.directory / "studies").glob("2*.parquet")
+    older = duckdb.read_parquet(str(newest)).select(duckdb.StarExpression(exclude=["checks", "engine_version"]))
+    older.write_parquet(f"{newest}.old")
+    Path(f"{newest}.old").replace(newest)
+    assert ask(ledger, "SELECT study_instance_uid, engine_version FROM studies") == [
+        {"study_instance_uid": uid("study", 1), "engine_version": None}
+    ]
+    assert ask(ledger, "SELECT * FROM checks") == []
+
+
+# The page
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=range(1, len(QUERIES) + 1))
+def test_every_query_of_the_page_runs_and_finds_something(ledger: Ledger, query: str) -> None:
+    fill(ledger)
+    with duckdb.connect(ledger.lineage_file, read_only=True) as auditor:
+        assert lineage.rows(auditor, query)
+
+
+def test_the_page_asks_five_questions() -> None:
+    assert re.findall(r"^\*\*(\d)\. ", PAGE, re.MULTILINE) == ["1", "2", "3", "4", "5"]
+    assert len(QUERIES) == 7
+
+
+def test_the_page_tells_every_table_and_column(ledger: Ledger) -> None:
+    told = {name: re.findall(r"^\| `(\w+)` \| (\S+) \| \S", text, re.MULTILINE) for name, text in TABLES}
+    with duckdb.connect(ledger.lineage_file, read_only=True) as auditor:
+        views = auditor.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main'"
+        ).fetchall()
+        true = {name: [row[:2] for row in auditor.execute(f'DESCRIBE "{name}"').fetchall()] for (name,) in views}
+    assert told == true

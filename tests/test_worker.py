@@ -1,0 +1,153 @@
+"""Doorbell, schedule and worker on a real Prefect server: no study is lost, whatever dies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anonymizer import Key
+from deployments.demo import studies
+from deployments.demo.servers import Orthanc, PrefectServer, Worker
+from flows import lineage
+
+SWEEP_SECONDS = 15
+PATIENCE = 120.0
+
+
+@dataclass
+class Site:
+    """The hospital `north` with everything that moves its studies."""
+
+    hospital: Orthanc
+    cloud: Orthanc
+    prefect: PrefectServer
+    worker: Worker
+    folder: Path
+
+    def receive(self, *files: bytes) -> None:
+        """Store files as a modality does."""
+        assert all(self.hospital.store(data) for data in files)
+
+    def in_cloud(self) -> int:
+        """Count the instances of the cloud."""
+        statistics = self.cloud.get("/statistics")
+        assert isinstance(statistics, dict)
+        return int(statistics["CountInstances"])
+
+    def balanced(self, instances: int) -> bool:
+        """Tell whether the ledger knows so many source instances and has an outcome for each."""
+        if not (self.folder / "lineage" / "studies").exists():
+            return False
+        with lineage.connect(self.folder / "lineage") as tables:
+            total = lineage.balance(tables)
+        return total.source_instances == instances and total.in_flight == 0 and total.balanced
+
+    def triggers(self) -> list[str]:
+        """Return what woke the runs that ended well."""
+        with lineage.connect(self.folder / "lineage") as tables:
+            runs = lineage.rows(tables, "SELECT trigger FROM runs WHERE state = 'finished' ORDER BY started_at")
+        return [str(run["trigger"]) for run in runs]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Start a hospital with its doorbell, a cloud, a Prefect server and a worker."""
+    folder = tmp_path_factory.mktemp("site")
+    password = "only-for-tests"
+    with PrefectServer(folder / "prefect") as prefect:
+        hospital = Orthanc(
+            "north", "hospital", folder / "north", password, prefect_api_url=prefect.api_url, stable_age=2
+        )
+        cloud = Orthanc("cloud", "cloud", folder / "cloud", password)
+        for pool in ("north", "south"):
+            prefect.create_work_pool(pool)
+        prefect.deploy(sweep_seconds=SWEEP_SECONDS)
+        with hospital, cloud:
+            Key.generate(folder / "north.key")
+            (folder / "sites.toml").write_text(
+                f'[cloud]\nurl = "{cloud.url}"\nusername = "{cloud.username}"\npassword_env = "ENTWASH_PASSWORD"\n'
+                f'[project]\nname = "test"\n'
+                f'[sites.north]\nurl = "{hospital.url}"\nusername = "{hospital.username}"\n'
+                f'password_env = "ENTWASH_PASSWORD"\nkey_file = "north.key"\n'
+            )
+            variables = {"ENTWASH_SITES": str(folder / "sites.toml"), "ENTWASH_PASSWORD": password}
+            with Worker("north", prefect, folder, variables) as worker:
+                yield Site(hospital, cloud, prefect, worker, folder)
+
+
+def wait(what: Callable[[], bool], *, pause: float = 0.5) -> None:
+    """Wait until something holds."""
+    until = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < until, "it never came about"
+        time.sleep(pause)
+
+
+def test_a_ring_of_the_doorbell_brings_a_study_to_the_cloud(site: Site) -> None:
+    site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 1, 1, 5, rows=16)))
+
+    # The sweep may find the study first; the doorbell's run then finds nothing, but it runs.
+    wait(lambda: site.balanced(5) and "doorbell" in site.triggers())
+
+    assert site.in_cloud() == 5
+
+
+def test_a_ring_that_was_lost_is_made_good_by_the_schedule(site: Site) -> None:
+    before = len(site.triggers())
+    site.prefect.stop()
+    site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 2, 1, 5, rows=16)))
+    wait(lambda: "doorbell not answered" in site.hospital.log.read_text())
+
+    site.prefect.start()
+
+    wait(lambda: site.balanced(10))
+    assert (site.in_cloud(), set(site.triggers()[before:])) == (10, {"schedule"})
+
+
+def test_a_worker_killed_in_the_middle_of_a_study_loses_and_doubles_nothing(site: Site) -> None:
+    site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 3, 1, 300, rows=16)))
+    wait(lambda: site.in_cloud() > 10, pause=0.005)
+
+    site.worker.kill()
+
+    assert 10 < site.in_cloud() < 310
+    assert not site.balanced(310)
+
+    site.worker.start()
+
+    wait(lambda: site.balanced(310))
+    assert site.in_cloud() == 310
+    with lineage.connect(site.folder / "lineage") as tables:
+        (unfinished,) = lineage.rows(tables, "SELECT count(*) AS n FROM runs WHERE state = 'started'")
+        (twice,) = lineage.rows(
+            tables,
+            "SELECT count(*) AS n FROM (SELECT sop_instance_uid FROM deliveries WHERE outcome = 'stored'"
+            " GROUP BY ALL HAVING count(*) > 1)",
+        )
+    assert (unfinished["n"], twice["n"]) == (1, 0)
+
+
+def test_nothing_of_a_patient_is_in_what_prefect_keeps(site: Site) -> None:
+    site.receive(*(instance.data for instance in studies.south()))
+    wait(lambda: site.balanced(310 + 17))
+    site.prefect.stop()  # what is in its memory goes to its database
+
+    kept = b"".join(path.read_bytes() for path in site.prefect.home.rglob("*") if path.is_file())
+    logs = b"".join(path.read_bytes() for path in site.folder.rglob("*.log"))
+    orthanc = [one for level in ("patients", "studies", "series", "instances") for one in _list(site.hospital, level)]
+    texts = {spelling.lower() for planted in studies.PLANTED for spelling in planted.spellings}
+    texts |= {str(one).encode() for one in orthanc}
+
+    assert len(texts) > 300
+    assert not [text for text in texts if text in kept.lower()]
+    assert not [text for text in texts if text in logs.lower()]
+
+
+def _list(server: Orthanc, level: str) -> list[str]:
+    found = server.get(f"/{level}")
+    assert isinstance(found, list)
+    return found
