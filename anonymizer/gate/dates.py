@@ -1,0 +1,121 @@
+"""Time is kept: all dates of a patient move by the same whole weeks, and no original date stands.
+
+What is asked of the output follows from what it claims in LongitudinalTemporalInformationModified
+(0028,0303): UNMODIFIED, MODIFIED or REMOVED (PS3.15 E.2, E.3.6).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+from anonymizer.gate.findings import Finding, Flaw, Position, path_text
+
+if TYPE_CHECKING:
+    from anonymizer.gate.evidence import Evidence
+
+DUMMY = "19000101"
+"""The date that stands where a date must stand and none may be told."""
+
+CLAIMS = frozenset({"UNMODIFIED", "MODIFIED", "REMOVED"})
+
+_FULL = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{0,6}(?:\.\d{1,6})?(?:[+-]\d{4})?)")
+_OLD = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})()")  # ACR-NEMA wrote dates with dots
+_PARTIAL = re.compile(r"\d{4}(?:\d{2})?(?:[+-]\d{4})?")
+
+
+class Dates(NamedTuple):
+    """The dates of one instance compared: flaws, how far they moved (in days), and how many there were."""
+
+    flaws: list[Flaw]
+    intervals: dict[int, Position]
+    total: int
+
+
+def day_of(text: str) -> tuple[date, str] | None:
+    """Split a DA or DT value into its day and what follows; None without a full and real date."""
+    match = _FULL.fullmatch(text) or _OLD.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, rest = match.groups()
+    try:
+        return date(int(year), int(month), int(day)), rest
+    except ValueError:
+        return None
+
+
+def compare(
+    source: Mapping[Position, tuple[str, ...]], output: Mapping[Position, tuple[str, ...]], claim: str
+) -> Dates:
+    """Compare the dates of one instance.
+
+    Parameters
+    ----------
+    source, output : mapping of position to tuple of str
+        DA and DT values.
+    claim : str
+        What the output says in LongitudinalTemporalInformationModified; anything unknown counts as REMOVED.
+    """
+    dates = Dates([], {}, 0)
+    total = 0
+    for position, values in output.items():
+        before = source.get(position, ())
+        for number, value in enumerate(values):
+            if not value:
+                continue
+            total += 1
+            old = before[number] if number < len(before) else ""
+            if value.startswith(DUMMY) and (value == DUMMY or day_of(value) is not None):
+                continue
+            problem = _problem(old, value, claim, position, dates.intervals)
+            if problem:
+                dates.flaws.append(Flaw(problem[0], position, problem[1]))
+    return dates._replace(total=total)
+
+
+def _problem(
+    old: str, new: str, claim: str, position: Position, intervals: dict[int, Position]
+) -> tuple[str, str] | None:
+    """Return kind and rule of what is wrong with one date, and note how far it moved."""
+    if claim == "UNMODIFIED":
+        return None if old == new else ("dates-torn", "the output claims unmodified dates")
+    if claim != "MODIFIED":
+        return "date-not-moved", "a date stands where the output claims removed dates"
+    if not old:
+        return "date-not-moved", "the source has no date here"
+    before, after = day_of(old), day_of(new)
+    if before is None:
+        if _PARTIAL.fullmatch(old) and _PARTIAL.fullmatch(new) and len(old) == len(new):
+            return None
+        return "date-not-moved", "a date that cannot be read has to be emptied"
+    if after is None:
+        return "date-not-moved", "the date became something that cannot be read"
+    days = (after[0] - before[0]).days
+    if days == 0:
+        return "date-not-moved", "a date of the source stands"
+    if days > 0 or days % 7:
+        return "dates-torn", "a date moved by something else than whole weeks back"
+    if before[1] != after[1]:
+        return "dates-torn", "precision, time or offset changed with the date"
+    intervals.setdefault(days, position)
+    return None
+
+
+def judge(evidence: Iterable[Evidence]) -> Iterator[Finding]:
+    """Yield the instances whose dates moved apart from the other dates of their patient."""
+    patients: defaultdict[tuple[str, ...], list[Evidence]] = defaultdict(list)
+    for item in evidence:
+        patients[item.subject].append(item)
+    for items in patients.values():
+        votes = Counter(days for item in items for days in item.intervals)
+        if len(votes) < 2:
+            continue
+        usual = min(votes, key=lambda days: (-votes[days], days))
+        for item in items:
+            for days, position in item.intervals.items():
+                if days != usual:
+                    rule = "dates of one patient moved by two intervals"
+                    yield Finding("dates-torn", item.instance, path_text(position), rule)

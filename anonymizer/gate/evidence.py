@@ -1,0 +1,168 @@
+"""Examine one instance: read source and output side by side and keep what the study's verdict needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from anonymizer.gate import dates, identifiers, markers, pixels, uids
+from anonymizer.gate.findings import Finding, Flaw, Position, attempt
+from anonymizer.gate.identifiers import BIRTH_DATE, BIRTH_DATES, DATE, Identifier
+from anonymizer.gate.pairing import Side
+from anonymizer.gate.reading import read
+from anonymizer.gate.references import Edges, Node, edges_of
+
+PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100020, 0x00100021
+NO_NODE = Node("", "", "", "")
+
+
+class UnnamedInstanceError(ValueError):
+    """An instance has no SOPInstanceUID, so that nothing can be said about it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evidence:
+    """What the gate keeps of one instance: UIDs, dates moved, identifiers; never bytes or pixels.
+
+    It holds identifying values and stays on the machine that made it.
+
+    Parameters
+    ----------
+    instance : str
+        The SOPInstanceUID of the output; empty if that cannot be read.
+    source, output : Node
+        The UIDs that either side has for itself.
+    issuer, patient_id, output_patient_id : str
+        Who it is about.
+    pairs : dict of (str, str) to Position
+        Source and output UID with where they stand first; no registered ones.
+    source_edges, output_edges : Edges
+        The references of either side.
+    intervals : dict of int to Position
+        By how many days dates moved, with where they stand first.
+    identifiers : frozenset of Identifier
+        What must not stand in any output.
+    encodings : frozenset of str
+        Python's names of the encodings that identifying texts are in.
+    flaws : tuple of Finding
+        What the instance alone shows.
+    checks : Mapping
+        How much was compared.
+    """
+
+    instance: str
+    source: Node = NO_NODE
+    output: Node = NO_NODE
+    issuer: str = ""
+    patient_id: str = ""
+    output_patient_id: str = ""
+    pairs: dict[tuple[str, str], Position] = field(default_factory=dict)
+    source_edges: Edges = Edges({}, frozenset())  # noqa: RUF009 - never changed after it was made
+    output_edges: Edges = Edges({}, frozenset())  # noqa: RUF009 - never changed after it was made
+    intervals: dict[int, Position] = field(default_factory=dict)
+    identifiers: frozenset[Identifier] = frozenset()
+    encodings: frozenset[str] = frozenset()
+    flaws: tuple[Finding, ...] = ()
+    checks: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Name the output only; everything else may identify the patient."""
+        return f"Evidence(instance={self.instance!r})"
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """Whose dates move together: the patient, or the study where the patient has no ID."""
+        if self.patient_id:
+            return (self.issuer, self.patient_id)
+        return ("", "", self.source.study)
+
+    @property
+    def own_words(self) -> frozenset[str]:
+        """The words in front of the pseudonym's code, such as its prefix."""
+        return frozenset(re.split(r"[^0-9a-z]+", self.output_patient_id.lower())[:-1])
+
+
+def examine(source: bytes, output: bytes) -> Evidence:
+    """Compare one instance with its source.
+
+    Parameters
+    ----------
+    source, output : bytes
+        Whole files. Data that cannot be read give evidence with the finding ``unreadable``; nothing is
+        raised.
+
+    Returns
+    -------
+    Evidence
+        To be added to a :class:`~anonymizer.gate.verdict.Gate`.
+    """
+    after, fault = attempt(lambda: _side(output, is_source=False))
+    if after is None:
+        return _unreadable("", "output", fault)
+    name = _name(after)
+    before, fault = attempt(lambda: _side(source, is_source=True))
+    if before is None:
+        return _unreadable(name, "source", fault)
+    evidence, fault = attempt(lambda: _compare(before, after, name))
+    return evidence if evidence is not None else _unreadable(name, "pair of source and output", fault)
+
+
+def _unreadable(name: str, what: str, fault: str) -> Evidence:
+    rule = f"the {what} cannot be examined ({fault})"
+    return Evidence(name, flaws=(Finding("unreadable", name, "", rule),), checks={"instances": 1})
+
+
+def _side(data: bytes, *, is_source: bool) -> Side:
+    side = Side(read(data, force=is_source), with_words=is_source)
+    if not _name(side):
+        raise UnnamedInstanceError
+    return side
+
+
+def _name(side: Side) -> str:
+    # A DICOMDIR has a SOPInstanceUID in its file meta information only.
+    return side.uid(0x00080018) or side.uid(0x00020003)
+
+
+def _node(side: Side) -> Node:
+    return Node(_name(side), side.uid(0x0020000E), side.uid(0x0020000D), side.uid(0x00200052))
+
+
+def _compare(source: Side, output: Side, name: str) -> Evidence:
+    flaws: list[Flaw] = [*pixels.compare(source, output), *markers.check(output.top)]
+    mapped = uids.compare(source, output)
+    claim = output.value(markers.LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    moved = dates.compare(source.dates, output.dates, claim)
+    known = identifiers.from_words(source.words) | identifiers.from_uids(source.uids)
+    known.update(_dates(source.dates))
+    return Evidence(
+        instance=name,
+        source=_node(source),
+        output=_node(output),
+        issuer=source.value(ISSUER_OF_PATIENT_ID),
+        patient_id=source.value(PATIENT_ID),
+        output_patient_id=output.value(PATIENT_ID),
+        pairs=mapped.pairs,
+        source_edges=edges_of(source.uids),
+        output_edges=edges_of(output.uids),
+        intervals=moved.intervals,
+        identifiers=frozenset(known),
+        encodings=frozenset(source.encodings),
+        flaws=tuple(flaw.named(name) for flaw in (*flaws, *mapped.flaws, *moved.flaws)),
+        checks={
+            "instances": 1,
+            "uids": mapped.total,
+            "dates": moved.total,
+            "pixels": len(source.samples),
+        },
+    )
+
+
+def _dates(values: Mapping[Position, tuple[str, ...]]) -> set[Identifier]:
+    known: set[Identifier] = set()
+    for position, texts in values.items():
+        group = BIRTH_DATE if position[-1] in BIRTH_DATES else DATE
+        days = (dates.day_of(text) for text in texts)
+        known.update(Identifier(group, position[-1], f"{day[0]:%Y%m%d}") for day in days if day)
+    return known

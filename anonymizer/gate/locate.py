@@ -1,0 +1,118 @@
+"""Find the element that a byte of a file belongs to."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pydicom.dataelem import RawDataElement
+
+from anonymizer.gate.findings import Position, path_text
+from anonymizer.gate.identifiers import BIRTH_DATE, DATE, DEVICE, INSTITUTION
+from anonymizer.gate.markers import claims_of, first_value
+from anonymizer.gate.pairing import DATE as DATES
+from anonymizer.gate.pairing import SEQUENCE, UID, UNKNOWN, creator_of, items_of, use_of, vr_of
+from anonymizer.gate.pixels import PIXELS
+from anonymizer.gate.reading import NATIVE, Element, read
+
+PIXEL_DATA = 0x7FE00010
+SOP_INSTANCE_UID = 0x00080018
+
+MAKERS = frozenset({0x00080070, 0x00081090})
+"""Manufacturer and ManufacturerModelName."""
+
+RETAINED = {
+    # CID 7050: what an output may still say if it claims one of these.
+    "113106": (DATE, BIRTH_DATE),  # Retain Longitudinal Temporal Information Full Dates Option
+    "113109": (DEVICE,),  # Retain Device Identity Option
+    "113112": (INSTITUTION,),  # Retain Institution Identity Option
+}
+
+
+class Place(NamedTuple):
+    """An element without items, and where its value begins and ends.
+
+    `kind` is UI, DA, CS or DS where the gate takes the element for UIDs, dates, codes or public numbers, MAKER
+    where it names the maker of the device, else empty.
+    """
+
+    start: int
+    end: int
+    path: str
+    kind: str
+    is_samples: bool
+    is_native: bool
+
+
+NOWHERE = Place(0, 0, "", "", False, False)
+"""The preamble, or a header of an element."""
+
+
+class Places:
+    """All elements of an output by where they stand.
+
+    Parameters
+    ----------
+    output : bytes
+        The whole file.
+    """
+
+    def __init__(self, output: bytes) -> None:
+        reading = read(output)
+        top = {int(element.tag): element for element in reading.elements}
+        self._native = reading.header.transfer_syntax in NATIVE
+        self.instance = first_value(top, SOP_INSTANCE_UID)
+        self.retained = frozenset(group for claim in claims_of(top) for group in RETAINED.get(claim, ()))
+        meta = list(self._leaves(reading.header.elements, (), 0))
+        body = list(self._leaves(reading.elements, (), 0))
+        # A deflated data set counts its bytes for itself.
+        self._file = sorted(meta)
+        self._body = sorted(body if reading.body is not output else meta + body)
+
+    def at(self, offset: int, *, in_body: bool) -> Place:
+        """Return the element whose value holds a byte.
+
+        Parameters
+        ----------
+        offset : int
+            Where the byte stands in the file, or in the bytes of the data set if `in_body`.
+        """
+        places = self._body if in_body else self._file
+        index = bisect_right(places, offset, key=lambda place: place.start) - 1
+        return places[index] if index >= 0 and offset < places[index].end else NOWHERE
+
+    def _leaves(self, elements: Iterable[Element], prefix: Position, base: int) -> Iterator[Place]:
+        creators: dict[int, str] = {}
+        for element in elements:
+            tag = int(element.tag)
+            creator = creator_of(element, tag, creators) if tag & 0x10000 else ""
+            use = use_of(tag, element.VR, creator)
+            items = None
+            if use & (SEQUENCE | UNKNOWN):
+                items = items_of(element, is_sequence=bool(use & SEQUENCE))
+            if items is not None:
+                # pydicom counts from the start of a sequence of defined length, else goes on counting.
+                inner = base + element.value_tell if isinstance(element, RawDataElement) else base
+                for number, item in enumerate(items, start=1):
+                    yield from self._leaves(item.elements, (*prefix, tag, number), inner + item.offset)
+            elif isinstance(element, RawDataElement) and element.value:
+                start = base + element.value_tell
+                is_samples = tag in PIXELS and not prefix
+                yield Place(
+                    start,
+                    start + len(element.value),
+                    path_text((*prefix, tag)),
+                    "UI" if use & UID else "DA" if use & DATES else _kind(tag, element.VR, creator),
+                    is_samples,
+                    is_samples and (self._native or tag != PIXEL_DATA),
+                )
+
+
+def _kind(tag: int, vr: str | None, creator: str) -> str:
+    if tag in MAKERS:
+        return "MAKER"
+    known = {vr, vr_of(tag, creator)}
+    if "CS" in known:
+        return "CS"
+    return "DS" if known & {"DS", "IS"} and not creator and not tag & 0x10000 else ""

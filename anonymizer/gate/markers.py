@@ -1,0 +1,50 @@
+"""Read what an output claims about itself (PS3.15 E.1.1, E.2; CID 7050)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from anonymizer.gate.dates import CLAIMS
+from anonymizer.gate.findings import Flaw
+from anonymizer.gate.pairing import items_of
+from anonymizer.gate.reading import Element, text_values
+
+PATIENT_IDENTITY_REMOVED = 0x00120062
+DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
+LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
+CODE_VALUE, CODING_SCHEME_DESIGNATOR = 0x00080100, 0x00080102
+
+
+def first_value(elements: Mapping[int, Element], tag: int) -> str:
+    """Return the first value of an element, or the empty text."""
+    values = text_values(elements[tag]) if tag in elements else ()
+    return values[0] if values else ""
+
+
+def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
+    """Return the codes in DeidentificationMethodCodeSequence.
+
+    Parameters
+    ----------
+    elements : mapping of int to Element
+        The top level elements of an output by tag.
+    """
+    sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
+    items = items_of(sequence, is_sequence=True) if sequence is not None else None
+    codes = [{int(element.tag): element for element in item.elements} for item in items or ()]
+    return frozenset(
+        first_value(code, CODE_VALUE) for code in codes if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM"
+    )
+
+
+def check(elements: Mapping[int, Element]) -> Iterator[Flaw]:
+    """Yield the markers that an output lacks."""
+    if first_value(elements, PATIENT_IDENTITY_REMOVED) != "YES":
+        rule = "PatientIdentityRemoved has to be YES"
+        yield Flaw("marker-missing", (PATIENT_IDENTITY_REMOVED,), rule)
+    if not claims_of(elements):
+        rule = "DeidentificationMethodCodeSequence has to hold the codes of what was done"
+        yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
+    if first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED) not in CLAIMS:
+        rule = "LongitudinalTemporalInformationModified has to be UNMODIFIED, MODIFIED or REMOVED"
+        yield Flaw("marker-missing", (LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,), rule)

@@ -1,0 +1,187 @@
+"""Walk a file and note, by position, everything that the gate compares.
+
+Source and output are walked one after the other with the same code; what stands at the same position (tags,
+item numbers, value number) is a pair. An element that only one of them has is no pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import cast
+
+from pydicom.datadict import dictionary_VR, private_dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from anonymizer.gate.findings import Position
+from anonymizer.gate.identifiers import NAME_TAGS, TEXT_TAGS, Word, encodings_of
+from anonymizer.gate.pixels import GEOMETRY, PIXELS
+from anonymizer.gate.reading import Element, Item, Reading, read_items, text_values
+
+UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN = (1 << bit for bit in range(8))
+"""What the gate does with an element; bits, because one element may be looked at in several ways."""
+
+SPECIFIC_CHARACTER_SET = 0x00080005
+ITEM_STARTS = {b"\xfe\xff\x00\xe0": True, b"\xff\xfe\xe0\x00": False}
+"""The tag of an item, by whether the bytes are little endian (PS3.5 7.5)."""
+
+
+class Side:
+    """What one file says, by position.
+
+    Parameters
+    ----------
+    reading : Reading
+        The file.
+    with_words : bool
+        Note identifying texts too; only a source needs that.
+    """
+
+    def __init__(self, reading: Reading, *, with_words: bool) -> None:
+        self.uids: dict[Position, tuple[str, ...]] = {}
+        self.dates: dict[Position, tuple[str, ...]] = {}
+        self.shapes: dict[Position, Element] = {}
+        self.samples: dict[Position, Element] = {}
+        self.words: list[Word] = []
+        self.encodings: set[str] = set()
+        self.top: dict[int, Element] = {int(item.tag): item for item in reading.elements}
+        self._with_words = with_words
+        self._walk(reading.header.elements, (), ("iso8859",))
+        self._walk(reading.elements, (), ("iso8859",))
+
+    def value(self, tag: int) -> str:
+        """Return the first value of a top level element, or the empty text."""
+        element = self.top.get(tag)
+        values = text_values(element) if element is not None else ()
+        return values[0] if values else ""
+
+    def uid(self, tag: int) -> str:
+        """Return the first UID of a top level element, or the empty text."""
+        values = self.uids.get((tag,))
+        return values[0] if values else ""
+
+    def _walk(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...]) -> None:
+        creators: dict[int, str] = {}
+        for element in elements:
+            # A BaseTag compares in Python code, an int does not.
+            tag = int(element.tag)
+            if tag & 0x10000:
+                use = use_of(tag, element.VR, creator_of(element, tag, creators))
+            else:
+                use = use_of(tag, element.VR, "")
+            if not use:
+                if tag == SPECIFIC_CHARACTER_SET:
+                    encodings = encodings_of(text_values(element))
+                continue
+            if use & (SEQUENCE | UNKNOWN):
+                if self._walk_items(element, use, prefix, encodings):
+                    continue
+                use &= ~SEQUENCE
+            position = (*prefix, tag)
+            if use & UID:
+                self.uids[position] = text_values(element)
+            if use & DATE:
+                self.dates[position] = text_values(element)
+            if use & (NAME | TEXT) and self._with_words and element.value:
+                self.words.append(Word(tag, element.value, encodings, bool(use & NAME)))
+                self.encodings.update(encodings)
+            if use & SHAPE:
+                self.shapes[position] = element
+            if use & SAMPLES and not prefix:
+                self.samples[position] = element
+
+    def _walk_items(self, element: Element, use: int, prefix: Position, encodings: tuple[str, ...]) -> bool:
+        items = items_of(element, is_sequence=bool(use & SEQUENCE))
+        if items is None:
+            return False
+        for number, item in enumerate(items, start=1):
+            self._walk(item.elements, (*prefix, int(element.tag), number), encodings)
+        return True
+
+
+def creator_of(element: Element, tag: int, creators: dict[int, str]) -> str:
+    """Return the private creator in force for a private element; note it if it is one itself.
+
+    The block that (gggg,00bb) reserves is (gggg,bb00) to (gggg,bbFF) (PS3.5 7.8.1).
+
+    Parameters
+    ----------
+    element : Element
+        The element.
+    tag : int
+        Its tag.
+    creators : dict of int to str
+        The creators of this data set so far, by the upper three bytes of the tags in their block.
+    """
+    if tag & 0xFF00 == 0:
+        creators[tag >> 16 << 8 | tag & 0xFF] = "".join(text_values(element)[:1])
+    return creators.get(tag >> 8, "")
+
+
+def items_of(element: Element, *, is_sequence: bool) -> Iterable[Item] | None:
+    """Return the items of an element, or None if it is opaque.
+
+    An element of unknown VR may hold a sequence, which then is in implicit VR (PS3.5 6.2.2); every item shows
+    whether the writer kept to that.
+    """
+    value = element.value
+    if not isinstance(element, RawDataElement):
+        items = cast("Iterable[Dataset]", value) if element.VR == "SQ" else None
+        return None if items is None else [Item(tuple(item.values()), 0) for item in items]
+    if not value:
+        return () if is_sequence else None
+    content = cast("bytes", value)
+    little = ITEM_STARTS.get(content[:4])
+    if little is None and not is_sequence:
+        return None
+    if little is None or element.VR != "UN":
+        little = element.is_little_endian
+    return read_items(content, implicit=element.is_implicit_VR and element.VR != "UN", little=little)
+
+
+@lru_cache(maxsize=1 << 16)
+def use_of(tag: int, vr: str | None, creator: str) -> int:
+    """Say what the gate does with an element.
+
+    Both the VR in the file and the one in the dictionary count, so that a date remains a date where a vendor
+    wrote it as text.
+
+    Parameters
+    ----------
+    tag : int
+        The tag.
+    vr : str or None
+        The VR in the file; None in implicit VR.
+    creator : str
+        The private creator in force; empty for public tags.
+    """
+    known = vr_of(tag, creator)
+    kinds = {str(vr) if vr else known, known}
+    if vr == "SQ" or (known == "SQ" and vr in (None, "UN")):
+        return SEQUENCE
+    use = 0
+    if "UI" in kinds:
+        use |= UID
+    if kinds & {"DA", "DT"}:
+        use |= DATE
+    if "PN" in kinds or tag in NAME_TAGS:
+        use |= NAME
+    elif tag in TEXT_TAGS:
+        use |= TEXT
+    if tag in GEOMETRY:
+        use |= SHAPE
+    if tag in PIXELS:
+        use |= SAMPLES
+    if vr in (None, "UN") and not known:
+        use |= UNKNOWN
+    return use
+
+
+def vr_of(tag: int, creator: str) -> str:
+    """Return the VR of a tag in pydicom's dictionaries; empty if it is unknown or depends."""
+    try:
+        vr = private_dictionary_VR(tag, creator) if tag >> 16 & 1 else dictionary_VR(tag)
+    except KeyError:
+        return ""
+    return str(vr)

@@ -1,0 +1,230 @@
+"""Read a DICOM file with pydicom into elements that are still raw.
+
+The engine reads in another way on purpose: a fault of one reader is seen by the other. Elements stay raw
+(:class:`pydicom.dataelem.RawDataElement`), because most of them are never looked at.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from struct import Struct
+from typing import NamedTuple
+
+from pydicom import dcmread
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import data_element_generator
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+Element = RawDataElement | DataElement
+
+NATIVE = frozenset(
+    {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian}
+)
+"""Transfer syntaxes whose pixel data are samples and not codestreams (PS3.5 A.1, A.2, A.3, A.5)."""
+
+TRANSFER_SYNTAX = 0x00020010
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+class TruncatedError(ValueError):
+    """The file ends inside a value, or does not end where its elements do."""
+
+
+class DuplicateElementError(ValueError):
+    """A data set holds the same tag twice, so that readers may disagree about its value."""
+
+
+class SequenceError(ValueError):
+    """The value of a sequence is not made of items."""
+
+
+class Item(NamedTuple):
+    """An item of a sequence, and from where in the sequence's value its elements count their positions."""
+
+    elements: tuple[Element, ...]
+    offset: int
+
+
+@dataclass(slots=True)
+class Header:
+    """The file meta information, and where the data set begins (PS3.10 7.1)."""
+
+    elements: tuple[Element, ...]
+    transfer_syntax: str
+    end: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """The raw elements of a file.
+
+    Parameters
+    ----------
+    header : Header
+        The file meta information; empty if the file has none.
+    elements : tuple of Element
+        Top level elements in the order of the file.
+    body : bytes
+        The bytes in which element positions count: the file, or what came out of its deflated data set.
+    """
+
+    header: Header
+    elements: tuple[Element, ...]
+    body: bytes
+
+
+def read_header(data: bytes) -> Header:
+    """Read preamble and file meta information.
+
+    Raises
+    ------
+    InvalidDicomError
+        If there is no preamble with its prefix (PS3.10 7.1).
+    """
+    if data[128:132] != b"DICM":
+        raise InvalidDicomError
+    stream = BytesIO(data)
+    stream.seek(132)
+    elements = tuple(data_element_generator(stream, False, True, stop_when=_after_file_meta))
+    syntax = next((text_values(item) for item in elements if item.tag == TRANSFER_SYNTAX), ())
+    return Header(elements, syntax[0] if syntax else "", stream.tell())
+
+
+def read(data: bytes, *, force: bool = False) -> Reading:
+    """Read a DICOM file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    force : bool
+        Read a data set without preamble and file meta information too.
+
+    Raises
+    ------
+    InvalidDicomError
+        If this is not DICOM.
+    TruncatedError, DuplicateElementError
+        If readers could disagree about what the file holds.
+    """
+    if force and data[128:132] != b"DICM":
+        return _read_slowly(data)
+    header = read_header(data)
+    body, start = data, header.end
+    if header.transfer_syntax == DeflatedExplicitVRLittleEndian:
+        body, start = inflate(data[start:])[0], 0
+    implicit = header.transfer_syntax == ImplicitVRLittleEndian
+    if not header.transfer_syntax or implicit == body[start + 4 : start + 6].isalpha():
+        # Not the encoding that the file meta names: pydicom knows how to guess.
+        return _read_slowly(data)
+    stream = BytesIO(body)
+    stream.seek(start)
+    little = header.transfer_syntax != ExplicitVRBigEndian
+    elements = tuple(data_element_generator(stream, implicit, little))
+    if stream.tell() != len(body):
+        raise TruncatedError
+    return Reading(header, _sound(elements), body)
+
+
+def read_items(content: bytes, *, implicit: bool, little: bool) -> Iterator[Item]:
+    """Yield the items of a sequence of defined length (PS3.5 7.5).
+
+    Parameters
+    ----------
+    content : bytes
+        The value of the sequence.
+    implicit : bool
+        Whether items are in implicit VR. If not, each item may still be: UN holds implicit VR (PS3.5 6.2.2).
+    little : bool
+        Whether they are little endian.
+
+    Raises
+    ------
+    SequenceError
+        If the value is not made of items.
+    """
+    header = Struct("<HHL" if little else ">HHL")
+    stream = BytesIO(content)
+    at, size = 0, len(content)
+    while at < size:
+        if at + 8 > size:
+            raise SequenceError
+        group, number, length = header.unpack_from(content, at)
+        at += 8
+        if (group, number) == (0xFFFE, 0xE0DD):
+            return
+        end = size if length == UNDEFINED_LENGTH else at + length
+        if (group, number) != (0xFFFE, 0xE000) or end > size:
+            raise SequenceError
+        is_implicit = implicit or not content[at + 4 : at + 6].isalpha()
+        if length == UNDEFINED_LENGTH:
+            stream.seek(at)
+            yield Item(_sound(data_element_generator(stream, is_implicit, little)), 0)
+            at = stream.tell()
+            continue
+        part = BytesIO(content[at:end])
+        yield Item(_sound(data_element_generator(part, is_implicit, little)), at)
+        if part.tell() != length:
+            raise SequenceError
+        at = end
+
+
+def inflate(data: bytes) -> tuple[bytes, bytes]:
+    """Inflate a deflated data set (PS3.5 A.5).
+
+    Returns
+    -------
+    tuple of bytes
+        The data set, and what stands behind the deflated stream: padding, or a checksum of some writers.
+    """
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = stream.decompress(data) + stream.flush()
+    if not stream.eof:
+        raise TruncatedError
+    return inflated, stream.unused_data
+
+
+def text_values(element: Element) -> tuple[str, ...]:
+    """Return the values of an element of single-byte text, without surrounding spaces and NULs."""
+    value = element.value
+    if isinstance(value, bytes):
+        text = value.decode("latin-1")
+    elif value is None:
+        return ()
+    else:
+        text = value if isinstance(value, str) else "\\".join(map(str, value))
+    if "\\" not in text:
+        return (text.strip(" \0"),)
+    return tuple([part.strip(" \0") for part in text.split("\\")])
+
+
+def _after_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag >> 16 != 2
+
+
+def _read_slowly(data: bytes) -> Reading:
+    dataset = dcmread(BytesIO(data), force=True)
+    meta = dataset.file_meta
+    header = Header(tuple(meta.values()), str(meta.get("TransferSyntaxUID", "")), 0)
+    return Reading(header, _sound(dataset.values()), data)
+
+
+def _sound(elements: Iterable[Element]) -> tuple[Element, ...]:
+    sound = tuple(elements)
+    if len({item.tag for item in sound}) != len(sound):
+        raise DuplicateElementError
+    last = sound[-1] if sound else None
+    # Only the last value can be shorter than its length: there the file ended.
+    if isinstance(last, RawDataElement) and last.length not in (len(last.value or b""), UNDEFINED_LENGTH):
+        raise TruncatedError
+    return sound

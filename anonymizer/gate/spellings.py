@@ -1,0 +1,148 @@
+"""Write an identifier in every way in which it could stand in a file."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from anonymizer.gate.identifiers import BIRTH_DATE, DATE, UID, Identifier
+
+SHORTEST = 4
+"""Shorter texts stand everywhere by chance."""
+
+SHORTEST_UID = 8
+
+DUMMIES = frozenset(
+    {
+        "19000101",
+        "anon",
+        "anonymised",
+        "anonymized",
+        "anonymous",
+        "de-identified",
+        "deidentified",
+        "dummy",
+        "none",
+        "null",
+        "patient",
+        "phantom",
+        "removed",
+        "test",
+        "unknown",
+        "unspecified",
+    }
+)
+"""Texts that anonymizers write themselves and people who test; they stand in names and in vocabulary."""
+
+NARROW, WIDE, NO_WORD = 1, 2, 0
+"""How far apart characters stand: in bytes, in UTF-16, and where there are no words with ends to find."""
+
+
+class Needle(NamedTuple):
+    """Bytes to search for, folded to lower case, and what they mean.
+
+    Parameters
+    ----------
+    pattern : bytes
+        What to find.
+    identifier : Identifier
+        Where it came from.
+    width : int
+        NARROW, WIDE or NO_WORD.
+    """
+
+    pattern: bytes
+    identifier: Identifier
+    width: int
+
+    @property
+    def is_number(self) -> bool:
+        """Tell whether this is a number so short that numeric attributes hold it as part of others."""
+        text = self.identifier.text
+        return self.identifier.group not in (UID, DATE, BIRTH_DATE) and text.isdigit() and len(text) < 8
+
+    @property
+    def is_letters(self) -> bool:
+        """Tell whether this is made of letters only."""
+        return self.identifier.text.isalpha()
+
+
+def needles_of(
+    identifiers: Iterable[Identifier], encodings: Iterable[str], own_words: frozenset[str]
+) -> tuple[list[Needle], Counter[str]]:
+    """Return what to search for, and the counts of what is searched and what is not.
+
+    Parameters
+    ----------
+    identifiers : iterable of Identifier
+        What the sources hold.
+    encodings : iterable of str
+        Python's names of the sources' encodings.
+    own_words : frozenset of str
+        Words in lower case that the output's pseudonyms consist of, such as their prefix.
+    """
+    codecs = sorted(set(encodings) | {"utf-8"})
+    patterns: dict[bytes, Needle] = {}
+    counts: Counter[str] = Counter(identifiers=0, identifiers_too_short=0, identifiers_dummy=0)
+    for identifier in _distinct(identifiers):
+        text = identifier.text
+        if text.casefold() in DUMMIES or text.casefold() in own_words:
+            counts["identifiers_dummy"] += 1
+        elif _is_common(identifier):
+            counts["identifiers_too_short"] += 1
+        else:
+            counts["identifiers"] += 1
+            for pattern, width in _encoded(identifier, codecs):
+                patterns.setdefault(pattern, Needle(pattern, identifier, width))
+    return list(patterns.values()), counts
+
+
+def _distinct(identifiers: Iterable[Identifier]) -> Iterator[Identifier]:
+    seen: set[str] = set()
+    for identifier in sorted(identifiers):
+        if identifier.text not in seen:
+            seen.add(identifier.text)
+            yield identifier
+
+
+def _is_common(identifier: Identifier) -> bool:
+    text = identifier.text
+    if identifier.group == UID:
+        return len(text) < SHORTEST_UID
+    # One character over and over ("0000", "-----", "xxxx") is what people type to get past a form.
+    return len(text.encode()) < SHORTEST or len(set(text.casefold())) == 1
+
+
+def _encoded(identifier: Identifier, codecs: list[str]) -> Iterator[tuple[bytes, int]]:
+    for text in _written(identifier):
+        for codec in ("ascii",) if text.isascii() else codecs:
+            pattern = _encode(text, codec)
+            if len(pattern) >= SHORTEST:
+                yield pattern, NARROW
+        if max(text) < "\u0100":
+            # Both byte orders of UTF-16 have this in common.
+            yield b"\0".join(bytes([ord(character)]) for character in text).lower(), WIDE
+        else:
+            yield _encode(text, "utf-16-le"), NO_WORD
+            yield _encode(text, "utf-16-be"), NO_WORD
+
+
+def _encode(text: str, codec: str) -> bytes:
+    try:
+        return text.encode(codec).lower()
+    except (UnicodeEncodeError, LookupError):
+        return b""
+
+
+def _written(identifier: Identifier) -> set[str]:
+    text = identifier.text
+    if identifier.group == BIRTH_DATE:
+        year, month, day = text[:4], text[4:6], text[6:8]
+        return {text, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}"}
+    if text.isascii():
+        return {text}
+    # Bytes are folded for ASCII only, so other letters are looked for in either case.
+    cases = {text, text.lower(), text.upper()}
+    return {unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD")}

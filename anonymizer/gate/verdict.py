@@ -1,0 +1,144 @@
+"""Collect the evidence of a study, search its outputs, and give the verdict."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from anonymizer.gate import dates, references, uids
+from anonymizer.gate.evidence import Evidence
+from anonymizer.gate.findings import Finding, Reference, attempt, path_text
+from anonymizer.gate.search import Searcher
+from anonymizer.gate.spellings import needles_of
+
+COUNTED = (
+    "instances",
+    "searched",
+    "uids",
+    "references_resolved",
+    "references_dangling",
+    "references_removed",
+    "references_private",
+    "dates",
+    "pixels",
+    "identifiers",
+    "identifiers_too_short",
+    "identifiers_dummy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate found, and how much it looked at.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        Sorted; empty if everything was proven.
+    references : tuple of Reference
+        All references of the outputs, sorted.
+    checks : Mapping
+        What was counted: instances, outputs searched, UIDs, references, dates, pixel values, identifiers.
+    """
+
+    findings: tuple[Finding, ...]
+    references: tuple[Reference, ...]
+    checks: Mapping[str, int]
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether everything was proven."""
+        return not self.findings
+
+
+class Gate:
+    """Judge what was added to it as a whole; the order of adding does not matter.
+
+    Instances of several studies and patients may be added: dates are judged by patient, references over
+    everything.
+    """
+
+    def __init__(self) -> None:
+        self._evidence: list[Evidence] = []
+        self._left: set[Finding] = set()
+        self._searched = 0
+        self._searcher: Searcher | None = None
+        self._counts: Counter[str] = Counter()
+
+    def add(self, evidence: Evidence) -> None:
+        """Add what :func:`~anonymizer.gate.evidence.examine` found out about one instance."""
+        self._evidence.append(evidence)
+        self._searcher = None
+
+    def search(self, output: bytes) -> None:
+        """Search one output for every identifier of everything that was added.
+
+        Parameters
+        ----------
+        output : bytes
+            The whole file. To be called for every output, after the last :meth:`add`.
+        """
+        searcher = self._searcher or self._prepare()
+        found, fault = attempt(lambda: list(searcher.search(output)))
+        if found is None:
+            rule = f"the output cannot be searched ({fault})"
+            found = [Finding("unreadable", "", "", rule)]
+        self._left.update(found)
+        self._searched += 1
+
+    def verdict(self) -> Verdict:
+        """Judge everything that was added and searched."""
+        if self._searcher is None:
+            self._prepare()
+        evidence = sorted(self._evidence, key=lambda item: (item.instance, item.source))
+        image = uids.image_of(evidence)
+        closure = references.close(evidence, image)
+        findings = {
+            *self._left,
+            *(finding for item in evidence for finding in item.flaws),
+            *uids.judge(evidence, image),
+            *dates.judge(evidence),
+            *_subjects(evidence),
+            *closure.findings,
+        }
+        checks = Counter(dict.fromkeys(COUNTED, 0))
+        checks["searched"] = self._searched
+        checks.update(self._counts)
+        checks.update(closure.checks)
+        for item in evidence:
+            checks.update(item.checks)
+        return Verdict(tuple(sorted(findings)), tuple(sorted(closure.references)), MappingProxyType(dict(checks)))
+
+    def _prepare(self) -> Searcher:
+        known = {identifier for item in self._evidence for identifier in item.identifiers}
+        encodings = {encoding for item in self._evidence for encoding in item.encodings}
+        own_words = frozenset(word for item in self._evidence for word in item.own_words)
+        needles, self._counts = needles_of(known, encodings, own_words)
+        self._searcher = Searcher(needles)
+        return self._searcher
+
+
+def _subjects(evidence: Sequence[Evidence]) -> Iterator[Finding]:
+    """Yield the instances of studies with two patients, and patients that became one."""
+    studies: defaultdict[str, list[Evidence]] = defaultdict(list)
+    people: defaultdict[str, set[str]] = defaultdict(set)
+    for item in evidence:
+        if item.source.study:
+            studies[item.source.study].append(item)
+        if item.patient_id and item.output_patient_id:
+            people[item.output_patient_id].add(item.patient_id)
+    for items in studies.values():
+        ids = {item.patient_id for item in items}
+        # An absent issuer is the site's own, which the gate does not know.
+        issuers = {item.issuer for item in items} - {""}
+        if len(ids) > 1 or len(issuers) > 1 or len({item.output_patient_id for item in items}) > 1:
+            rule = "one study has two patients"
+            yield from (Finding("two-patients", item.instance, _PATIENT, rule) for item in items)
+    for item in evidence:
+        if len(people[item.output_patient_id]) > 1:
+            yield Finding("two-patients", item.instance, _PATIENT, "two patients have one pseudonym")
+
+
+_PATIENT = path_text((0x00100020,))

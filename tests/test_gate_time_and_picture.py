@@ -1,0 +1,213 @@
+"""Dates and pixels, as the gate sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from pydicom import dcmwrite
+from pydicom.dataset import FileDataset
+from pydicom.uid import ExplicitVRBigEndian
+
+from tests.gate_samples import STUDY_DATE, as_bytes, ct, judged, kinds, rewritten, shifted, study, verdict_of
+
+Outputs = list[FileDataset]
+
+
+def _claim(outputs: Outputs, claim: str) -> None:
+    for output in outputs:
+        output.LongitudinalTemporalInformationModified = claim
+
+
+def test_a_date_that_stands_is_seen() -> None:
+    def change(outputs: Outputs) -> None:
+        outputs[0].StudyDate = STUDY_DATE
+
+    finding = next(item for item in verdict_of(change).findings if item.kind == "date-not-moved")
+    assert finding.path == "(0008,0020)"
+
+
+def test_one_nested_date_one_week_off_tears_the_dates() -> None:
+    def change(outputs: Outputs) -> None:
+        step = outputs[0].RequestAttributesSequence[0]
+        step.ScheduledProcedureStepStartDate = shifted("20170310", weeks=61)
+
+    verdict = verdict_of(change)
+    assert kinds(verdict) == {"dates-torn"}
+    assert verdict.findings[0].path == "(0040,0275)[1].(0040,0002)"
+
+
+@pytest.mark.parametrize("moved", ["20160118", "20170321"])
+def test_a_date_moved_by_days_or_forward_is_seen(moved: str) -> None:
+    source = ct()
+    source.ContentDate = source.AcquisitionDateTime = ""
+    source.RequestAttributesSequence = []
+
+    def change(outputs: Outputs) -> None:
+        outputs[0].StudyDate = moved
+
+    assert kinds(verdict_of(change, [source])) == {"dates-torn"}
+
+
+def test_a_study_shifted_apart_from_its_sister_is_seen() -> None:
+    def change(outputs: Outputs) -> None:
+        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
+            outputs[1][name].value = shifted(ct(study=2)[name].value, weeks=70)
+        step = outputs[1].RequestAttributesSequence[0]
+        step.ScheduledProcedureStepStartDate = shifted("20170310", weeks=70)
+
+    assert kinds(verdict_of(change, [ct(study=1), ct(study=2)])) == {"dates-torn"}
+
+
+def test_two_patients_may_move_by_different_weeks() -> None:
+    sources = [ct(study=1), ct(study=2)]
+    for output in sources:
+        output.ContentDate = output.AcquisitionDateTime = ""
+        output.RequestAttributesSequence = []
+    sources[1].PatientID = "MRN-0000001"
+
+    def change(outputs: Outputs) -> None:
+        outputs[1].StudyDate = shifted(STUDY_DATE, weeks=70)
+
+    assert verdict_of(change, sources).passed
+
+
+def test_the_time_of_a_moved_date_time_stays() -> None:
+    def change(outputs: Outputs) -> None:
+        outputs[0].AcquisitionDateTime = outputs[0].AcquisitionDateTime.replace("1015", "1016")
+
+    assert kinds(verdict_of(change)) == {"dates-torn"}
+
+
+@pytest.mark.parametrize("dummy", ["", "19000101"])
+def test_a_date_may_become_empty_or_the_dummy(dummy: str) -> None:
+    def change(outputs: Outputs) -> None:
+        outputs[0].StudyDate = dummy
+
+    assert verdict_of(change).passed
+
+
+def test_a_new_date_is_seen_and_a_new_dummy_is_not() -> None:
+    def real(outputs: Outputs) -> None:
+        outputs[0].SeriesDate = "20150101"
+
+    def dummy(outputs: Outputs) -> None:
+        outputs[0].SeriesDate = "19000101"
+
+    assert kinds(verdict_of(real)) == {"date-not-moved"}
+    assert verdict_of(dummy).passed
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DA")
+def test_a_date_that_nobody_can_read_has_to_go() -> None:
+    sources = study()
+    sources[0].SeriesDate = "20171399"
+
+    def change(outputs: Outputs) -> None:
+        outputs[0].SeriesDate = "20171399"
+
+    assert kinds(verdict_of(change, sources)) == {"date-not-moved"}
+    assert verdict_of(lambda outputs: None, sources).passed
+
+
+def test_no_date_may_stand_where_dates_were_removed() -> None:
+    def claimed_only(outputs: Outputs) -> None:
+        _claim(outputs, "REMOVED")
+
+    def removed(outputs: Outputs) -> None:
+        _claim(outputs, "REMOVED")
+        for output in outputs:
+            output.StudyDate = "19000101"
+            for name in ("ContentDate", "AcquisitionDateTime"):
+                if name in output:
+                    output[name].value = ""
+            output.RequestAttributesSequence = []
+
+    assert kinds(verdict_of(claimed_only)) == {"date-not-moved"}
+    assert verdict_of(removed).passed
+
+
+def test_every_date_must_stand_where_dates_are_claimed_unmodified() -> None:
+    sources = [ct()]
+
+    def kept(outputs: Outputs) -> None:
+        _claim(outputs, "UNMODIFIED")
+        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
+            outputs[0][name].value = sources[0][name].value
+        outputs[0].RequestAttributesSequence = []
+
+    def moved(outputs: Outputs) -> None:
+        kept(outputs)
+        outputs[0].StudyDate = shifted(STUDY_DATE)
+
+    assert verdict_of(kept, sources).passed
+    assert kinds(verdict_of(moved, sources)) == {"dates-torn"}
+
+
+def _flip(output: FileDataset) -> None:
+    output.PixelData = bytes([output.PixelData[0] ^ 1]) + output.PixelData[1:]
+
+
+def _drop_pixels(output: FileDataset) -> None:
+    del output.PixelData
+
+
+def _round(output: FileDataset) -> None:
+    output.PixelSpacing = ["0.8", "0.8"]
+
+
+def _drop_spacing(output: FileDataset) -> None:
+    del output.PixelSpacing
+
+
+def _turn_shape(output: FileDataset) -> None:
+    output.Rows, output.Columns = 2, 8
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (_flip, "(7FE0,0010)"),
+        (_drop_pixels, "(7FE0,0010)"),
+        (_round, "(0028,0030)"),
+        (_drop_spacing, "(0028,0030)"),
+        (_turn_shape, "(0028,0010)"),
+    ],
+)
+def test_a_changed_picture_is_seen(change: Callable[[FileDataset], None], path: str) -> None:
+    verdict = verdict_of(lambda outputs: change(outputs[0]))
+    assert kinds(verdict) == {"pixels-differ"}
+    assert path in {item.path for item in verdict.findings}
+
+
+def test_two_slices_with_exchanged_pixels_are_seen() -> None:
+    def change(outputs: Outputs) -> None:
+        first, second = outputs[:2]
+        first.PixelData, second.PixelData = second.PixelData, first.PixelData
+
+    assert len([item for item in verdict_of(change).findings if item.kind == "pixels-differ"]) == 2
+
+
+def test_a_decimal_may_be_written_in_another_way() -> None:
+    def change(outputs: Outputs) -> None:
+        outputs[0].SliceThickness = "2.50"
+
+    assert verdict_of(change).passed
+
+
+def test_a_big_endian_source_may_become_a_little_endian_output() -> None:
+    source = ct()
+    output = as_bytes(rewritten(source))
+    words = source.PixelData
+    source.PixelData = b"".join(words[at : at + 2][::-1] for at in range(0, len(words), 2))
+    assert judged([(_big_endian(source), output)]).passed
+    source.PixelData = words
+    assert kinds(judged([(_big_endian(source), output)])) == {"pixels-differ"}
+
+
+def _big_endian(source: FileDataset) -> bytes:
+    source.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    stream = BytesIO()
+    dcmwrite(stream, source, enforce_file_format=True)
+    return stream.getvalue()
