@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -30,19 +31,22 @@ def free_port() -> int:
         return port
 
 
-def session_members(session: int) -> list[int]:
-    """List the process ids of a session, zombies left out.
+_MARK = "ENTWASH_PROCESS_FAMILY"
 
-    A child of a killed parent keeps its session, so nothing that was started can hide.
+
+def family(mark: str) -> list[int]:
+    """List the process ids of everything that was started under a mark, zombies left out.
+
+    The mark is a variable that children inherit. A session or a parent's number would not do: Prefect gives
+    each flow run a session of its own, and a child whose parent was killed has another parent.
     """
+    wanted = f"{_MARK}={mark}".encode()
     members = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            # the second field is a name in parentheses, which may hold anything; count from its end
-            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            if int(fields[3]) == session and fields[0] != "Z":
+        with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
                 members.append(int(entry.name))
     return members
 
@@ -85,6 +89,7 @@ class Process:
         self.directory = directory
         self._note = registry / f"{name.replace(' ', '-')}.pid" if registry else None
         self._child: subprocess.Popen[bytes] | None = None
+        self._mark = secrets.token_hex(8)
 
     @property
     def running(self) -> bool:
@@ -93,10 +98,14 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Process id, which is the session id of everything that it starts."""
+        """Process id of the command itself."""
         if self._child is None:
             raise ServerError(f"{self.name} was never started.")
         return self._child.pid
+
+    def family(self) -> list[int]:
+        """List the process ids of the command and of all that it started."""
+        return family(self._mark)
 
     def start(self) -> Self:
         """Start the command; does nothing while it runs."""
@@ -111,14 +120,14 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **here, **self.environment},
+                env={**os.environ, **here, **self.environment, _MARK: self._mark},
                 cwd=self.directory,
                 start_new_session=True,  # Ctrl-C in the terminal is ours alone to handle
             )
         atexit.register(self.stop)
         if self._note:
             self._note.parent.mkdir(parents=True, exist_ok=True)
-            self._note.write_text(f"{self._child.pid} {_started(self._child.pid)}\n")
+            self._note.write_text(f"{self._mark}\n")
         return self
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> Self:
@@ -140,7 +149,7 @@ class Process:
         return self
 
     def stop(self) -> None:
-        """Ask the process to stop, wait, kill what is left of its session."""
+        """Ask the process to stop, wait, kill what is left of what it started."""
         if self._child is None:
             return
         if self.running:
@@ -154,7 +163,7 @@ class Process:
         if self._child is None:
             return
         if children:
-            _kill_session(self._child.pid)
+            _kill_family(self._mark)
         else:
             self._child.kill()
         self._child.wait()
@@ -182,41 +191,26 @@ class Process:
 
 
 def stop_leftovers(registry: Path) -> int:
-    """Stop what a killed run left behind and return how many processes that were.
-
-    A process id alone proves nothing, since the system gives it away again; together with the
-    moment of its start it does.
-    """
+    """Stop what a killed run left behind and return how many processes that were."""
     stopped = 0
     for note in sorted(registry.glob("*.pid"), reverse=True):  # workers before the server that they talk to
-        with contextlib.suppress(ValueError):
-            pid, started = (int(word) for word in note.read_text().split())
-            members = session_members(pid)
-            # the leader may be dead while a child of its session lives; no other can have that session id
-            if members and _started(pid) in {started, 0}:
-                for member in members:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(member, signal.SIGTERM)
-                deadline = time.monotonic() + TERM_SECONDS
-                while session_members(pid) and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                _kill_session(pid)
-                stopped += len(members)
+        mark = note.read_text().strip()
+        if members := family(mark) if mark else []:
+            for member in members:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGTERM)
+            deadline = time.monotonic() + TERM_SECONDS
+            while family(mark) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            _kill_family(mark)
+            stopped += len(members)
         note.unlink(missing_ok=True)
     return stopped
 
 
-def _kill_session(session: int) -> None:
-    while members := session_members(session):
+def _kill_family(mark: str) -> None:
+    while members := family(mark):
         for member in members:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
         time.sleep(0.02)
-
-
-def _started(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot; 0 when there is none."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0

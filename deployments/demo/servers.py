@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployments.demo.installation import ensure_orthanc, find_orthanc
 from deployments.demo.orthancs import Orthanc
 from deployments.demo.prefects import PrefectServer, prefect_environment, with_sweep
-from deployments.demo.processes import Process, ServerError, free_port, session_members, stop_leftovers
+from deployments.demo.processes import Process, ServerError, family, free_port, stop_leftovers
 from deployments.demo.workers import Worker
 
 __all__ = [
@@ -15,10 +15,10 @@ __all__ = [
     "ServerError",
     "Worker",
     "ensure_orthanc",
+    "family",
     "find_orthanc",
     "free_port",
     "prefect_environment",
-    "session_members",
     "stop_leftovers",
     "with_sweep",
 ]
