@@ -8,6 +8,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows import lineage
 from flows.desk import Desk
+from flows.inventory import Work
 from flows.records import StudyOutcome
 from flows.run import Tally
 
@@ -20,15 +21,14 @@ def publish(desk: Desk, tally: Tally) -> None:
         return
     create_table_artifact(
         key=f"route-{desk.site}",
-        table=[_row(outcome) for outcome in tally.outcomes],
+        table=[_settled(outcome) for outcome in tally.outcomes] + [_waiting(work) for work in tally.waiting],
         description=_description(desk, tally),
     )
 
 
-def _row(outcome: StudyOutcome) -> dict[str, Any]:
+def _settled(outcome: StudyOutcome) -> dict[str, Any]:
     return {
         "patient": outcome.patient_id,
-        "study": outcome.study_instance_uid,
         "modalities": " ".join(outcome.modalities),
         "status": outcome.status,
         "reason": outcome.reason,
@@ -36,7 +36,12 @@ def _row(outcome: StudyOutcome) -> dict[str, Any]:
         "loaded": sum(1 for instance in outcome.instances if instance.status == "loaded"),
         "references checked": len(outcome.references),
         "seconds": round(outcome.seconds, 1),
+        "study": outcome.study_instance_uid,
     }
+
+
+def _waiting(work: Work) -> dict[str, Any]:
+    return {"status": "in flight", "instances in": work.instances, "study": work.study_instance_uid}
 
 
 def _description(desk: Desk, tally: Tally) -> str:

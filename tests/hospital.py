@@ -74,8 +74,13 @@ class Place:
             return lineage.balance(tables)
 
     def ledger_bytes(self) -> bytes:
-        """Return all that stands in the lineage folder."""
-        return b"".join(path.read_bytes() for path in (self.folder / "lineage").rglob("*") if path.is_file())
+        """Return all that stands in the lineage folder: its files, and what compression hides in them."""
+        folder = self.folder / "lineage"
+        content = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        with lineage.connect(folder) as tables:
+            for kind in ("runs", "seen", "studies"):
+                content += [repr(row).encode() for row in lineage.rows(tables, f"FROM raw.{kind}")]
+        return b"".join(content)
 
 
 def ask(server: OrthancServer, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:

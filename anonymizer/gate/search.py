@@ -17,6 +17,7 @@ from pydicom.valuerep import VR
 from anonymizer.gate.findings import Finding, tag_text
 from anonymizer.gate.identifiers import BIRTH_DATE, DATE, UID
 from anonymizer.gate.locate import Place, Places
+from anonymizer.gate.makers import is_maker
 from anonymizer.gate.reading import NATIVE, Header, inflate, read_header
 from anonymizer.gate.spellings import NARROW, NO_WORD, WIDE, Needle
 
@@ -196,7 +197,7 @@ def _is_proven(hit: Hit, place: Place, places: Places) -> bool:
         return False
     if place.kind == "MAKER":
         # A patient called Philips, an institution that is called after what stands in it.
-        return not any(map(str.isdigit, hit.needle.identifier.text))
+        return is_maker(hit.stretch.folded[hit.start : hit.end])
     # Modality MR of a patient called Mr; a series number 1000 of a patient with the ID 1000.
     return (place.kind == "CS" and hit.needle.is_letters) or (place.kind == "DS" and hit.needle.is_number)
 
