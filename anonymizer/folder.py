@@ -12,6 +12,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -20,7 +21,7 @@ from typing import Any
 
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
-from anonymizer.engine.outcome import Held, Reason, Report
+from anonymizer.engine.outcome import Held, Identity, Reason, Report
 from anonymizer.engine.profile import load_profile
 from anonymizer.errors import FolderError
 
@@ -50,11 +51,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one file: a report of the output, or the reason why there is none."""
+    """What became of one file: a report of the output, or the reason why there is none.
+
+    `identity` is there for what is held too, where it could be read.
+    """
 
     source: Path
     report: Report | None = None
     reason: Reason | None = None
+    identity: Identity | None = None
 
 
 def anonymize_folder(
@@ -89,6 +94,7 @@ def anonymize_folder(
         When `source` is not there or `destination` cannot take the outputs.
     """
     files = list(files_below(source, without=destination))
+    settings.anonymizer()  # a key or profile that is no good says so here, and not in every worker
     with _staging(destination) as staging:
         answers: list[Answer] = []
         for answer in _answers(files, staging, settings, workers):
@@ -156,8 +162,11 @@ def _answers(files: list[Path], staging: Path, settings: Settings, workers: int)
         yield from (_answer(anonymizer, path, staged) for path, staged in jobs)
         return
     # A spawned process starts clean: it inherits no lock of ours, and no key but by its file.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (settings,)) as pool:
-        yield from pool.map(_work, jobs, chunksize=8)
+    try:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (settings,)) as pool:
+            yield from pool.map(_work, jobs, chunksize=8)
+    except BrokenProcessPool:
+        raise FolderError("a worker process was ended from outside; run again, with fewer workers") from None
 
 
 _worker: Anonymizer | None = None
@@ -176,22 +185,24 @@ def _work(job: tuple[Path, Path]) -> Answer:
 
 def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
     try:
+        if path.exists() and not path.is_file():
+            return Answer(path, reason=Reason("unreadable-file", "", "a pipe, socket or device is no file to read"))
         data = path.read_bytes()
     except OSError as error:
         return Answer(path, reason=Reason("unreadable-file", "", f"cannot be read: {error.strerror}"))
     result = anonymizer.anonymize(data)
     if isinstance(result, Held):
-        return Answer(path, reason=result.reason)
+        return Answer(path, reason=result.reason, identity=result.identity)
     staged.write_bytes(result.data)
-    return Answer(path, report=result.report)
+    return Answer(path, report=result.report, identity=result.report)
 
 
 def _hold_two_patients(answers: list[Answer]) -> list[Answer]:
     """Hold each study that names two patients: a date shift for each would tear it."""
     patients: dict[str, set[str]] = defaultdict(set)
     for answer in answers:
-        if answer.report:
-            patients[answer.report.study_instance_uid].add(answer.report.patient_id)
+        if answer.identity:
+            patients[answer.identity.study_instance_uid].add(answer.identity.patient_id)
     reason = Reason(
         "two-patients", "(0010,0020) LO", "PatientID: the study names two patients; correct it at the source"
     )

@@ -43,6 +43,13 @@ def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any
         When a folder or the report cannot be read.
     """
     pairs = list(_pairs(source, destination, report))
+    try:
+        return _proven(pairs, destination)
+    except OSError as error:
+        raise FolderError(f"a file to be proven cannot be read: {error.strerror}") from None
+
+
+def _proven(pairs: list[Pair], destination: Path) -> dict[str, Any]:
     gate = Gate()
     findings: list[Finding] = []
     proven: list[Pair] = []

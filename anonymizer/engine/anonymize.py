@@ -16,7 +16,7 @@ from anonymizer.engine.profile import Profile
 from anonymizer.engine.pseudonyms import Pseudonyms
 from anonymizer.engine.rules import Rules
 from anonymizer.engine.text import encodings_of
-from anonymizer.engine.walk import SPECIFIC_CHARACTER_SET, Walk
+from anonymizer.engine.walk import SPECIFIC_CHARACTER_SET, Walk, reading_vr
 
 _SOP_CLASS = 0x00080016
 _SOP_INSTANCE = 0x00080018
@@ -28,7 +28,7 @@ _PATIENT_NAME = 0x00100010
 _PATIENT_ID = 0x00100020
 _ISSUER = 0x00100021
 _FRAMES = 0x00280008
-_PIXEL_DATA = 0x7FE00010
+_PICTURES = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}  # bits of a sample, where the tag tells them
 _CODE_VALUE = 0x00080100
 
 
@@ -188,6 +188,8 @@ class _Source:
         uid = self.text(tag)
         if not uid or "\\" in uid:
             raise HoldError("uid-missing", "every instance needs exactly one", tag=tag, vr="UI")
+        if reading_vr(tag, self._by_tag[tag].vr) != "UI":
+            raise HoldError("uid-missing", "is there, but not as a UID", tag=tag, vr="UI")
         return uid
 
     def method_codes(self) -> list[str]:
@@ -204,8 +206,9 @@ class _Source:
         objects.check_sop_class(sop_class)
         objects.check_burned_in(self.value)
         objects.check_overlays(self.value, self.number)
-        pixels = self._by_tag.get(_PIXEL_DATA)
-        if pixels and not pixels.fragments:
-            frames = self.text(_FRAMES)
-            frame_count = int(frames) if frames.isdigit() else 1
-            objects.check_pixel_length(pixels.stop - pixels.start, self.number, frame_count)
+        frames = self.text(_FRAMES)
+        frame_count = int(frames) if frames.isdecimal() else 1
+        for tag, bits in _PICTURES.items():
+            pixels = self._by_tag.get(tag)
+            if pixels and not pixels.fragments:
+                objects.check_pixel_length(tag, pixels.stop - pixels.start, self.number, frame_count, bits)

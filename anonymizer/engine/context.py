@@ -28,6 +28,8 @@ class Context:
         Python's names for the Specific Character Set in force.
     moves_dates : bool
         Whether the dates of this data set still are dates: not where the source says REMOVED.
+    nested : bool
+        Whether this is an item of a sequence.
     replaced : bool
         Whether this is inside a sequence that is to be replaced by a dummy.
     public_code : bool
@@ -41,6 +43,7 @@ class Context:
     default_issuer: str
     encodings: tuple[str, ...]
     moves_dates: bool
+    nested: bool = False
     replaced: bool = False
     public_code: bool = False
 

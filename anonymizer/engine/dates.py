@@ -34,6 +34,8 @@ def move_date_time(text: str, days: int) -> str | None:
     if not match:
         return None
     year, month, day, time, offset = match.groups()
+    if time and not is_time(time):
+        return None
     moved = _move(int(year), int(month or 1), int(day or 1), days)
     if moved is None:
         return None

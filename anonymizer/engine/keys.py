@@ -82,6 +82,8 @@ class Key:
         KeyFileError
             When the file exists or cannot be written.
         """
+        if not path.name:
+            raise KeyFileError(f"key file {path} is a folder; give the name of a file")
         secret = secrets.token_bytes(_BYTES)
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:

@@ -9,7 +9,7 @@ from pydicom import uid
 
 from anonymizer.engine import encode, tables
 from anonymizer.engine.outcome import HoldError
-from anonymizer.engine.parse import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Syntax, parse
+from anonymizer.engine.parse import EXPLICIT_BIG, EXPLICIT_LITTLE, HAS_LONG_LENGTH, IMPLICIT_LITTLE, Syntax, parse
 
 _PREAMBLE = 128
 _PREFIX = b"DICM"
@@ -110,7 +110,7 @@ def _end_of_meta(data: bytes) -> int:
     """Return where group 0002 ends; its own length is not believed, since many writers get it wrong."""
     at = _PREAMBLE + 4
     while data[at : at + 2] == b"\x02\x00" and at + 8 <= len(data):
-        if data[at + 4 : at + 6] in {b"OB", b"UN", b"UT"}:
+        if data[at + 4 : at + 6].decode("latin-1") in HAS_LONG_LENGTH:
             at += 12 + int.from_bytes(data[at + 8 : at + 12], "little")
         else:
             at += 8 + int.from_bytes(data[at + 6 : at + 8], "little")

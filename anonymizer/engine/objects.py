@@ -17,7 +17,6 @@ _BITS_STORED = 0x00280101
 _OVERLAY_BITS_ALLOCATED = 0x60000100
 _OVERLAY_BIT_POSITION = 0x60000102
 _OVERLAY_DATA = 0x60003000
-_PIXEL_DATA = 0x7FE00010
 
 
 def check_sop_class(sop_class_uid: str) -> None:
@@ -64,12 +63,14 @@ def check_overlays(value: Value, number: Callable[[int], int | None]) -> None:
             )
 
 
-def check_pixel_length(length: int, number: Callable[[int], int | None], frames: int) -> None:
+def check_pixel_length(
+    tag: int, length: int, number: Callable[[int], int | None], frames: int, bits: int | None
+) -> None:
     """Hold native pixels with more bytes than the picture has: text can stand behind it."""
     rows, columns = number(0x00280010), number(0x00280011)
-    samples, bits = number(0x00280002) or 1, number(_BITS_ALLOCATED)
+    samples, bits = number(0x00280002) or 1, bits or number(_BITS_ALLOCATED)
     if not (rows and columns and bits):
         return
     picture = (rows * columns * samples * frames * bits + 7) // 8
     if length > picture + picture % 2:
-        raise HoldError("pixel-data-longer", "has more bytes than its picture", tag=_PIXEL_DATA, vr="OW")
+        raise HoldError("pixel-data-longer", "has more bytes than its picture", tag=tag, vr="OW")

@@ -48,8 +48,11 @@ _ITEM = 0xFFFEE000
 _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _PIXEL_DATA = 0x7FE00010
-# Deeper than any object of the standard, and less deep than Python's own stack.
-_DEEPEST = 200
+# Behind the picture stands nothing that stays: padding, signatures, private groups (PS3.5 7.1, PS3.15 E.1-1).
+_PICTURE = 0x7FE00000
+# Deeper than any object of the standard, and far less deep than Python's own stack: how deep the caller stands is not
+# to decide what becomes of an instance.
+_DEEPEST = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +121,20 @@ class _Parser:
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def elements(self, start: int, stop: int, syntax: Syntax, depth: int) -> tuple[list[Element], int]:
-        """Return the elements from `start` up to `stop` or the end of an item, and where they end."""
+    def elements(
+        self, start: int, stop: int, syntax: Syntax, depth: int, *, delimited: bool = False
+    ) -> tuple[list[Element], int]:
+        """Return the elements from `start` up to `stop`, or of an item up to its delimiter, and where they end."""
         if depth > _DEEPEST:
             raise HoldError("too-deep", f"items nest deeper than {_DEEPEST} levels")
         found: list[Element] = []
         tags: set[int] = set()
         at = start
         while at + 8 <= stop:
+            if not depth and self._is_trailing(found, at, syntax):
+                return found, stop
             tag, vr, length, value = self._header(at, stop, syntax)
-            if tag == _ITEM_END:
+            if tag == _ITEM_END and (delimited or (depth and value == stop)):
                 return found, value
             if tag in tags:
                 raise HoldError("element-twice", "stands twice in one data set", tag=tag, vr=vr)
@@ -135,9 +142,22 @@ class _Parser:
             element = self._element(tag, vr, length, value, stop, syntax, depth)
             found.append(element)
             at = element.stop
+        if delimited:
+            raise HoldError("truncated", "an item of undefined length never ends")
         if at != stop and depth:
             raise HoldError("length-wrong", "an item is longer than its elements")
-        return found, at
+        if at != stop and not self._is_trailing(found, at, syntax):
+            raise HoldError("truncated", "the file ends inside an element")
+        return found, stop
+
+    def _is_trailing(self, found: list[Element], at: int, syntax: Syntax) -> bool:
+        """Tell whether bytes behind the picture are no element; they are dropped."""
+        if not found or found[-1].tag < _PICTURE:
+            return False
+        rest = self._data[at : at + 8]
+        if len(rest) < 8 or not any(rest):
+            return True
+        return syntax.explicit and rest[4:6] not in VRS and rest[:2] not in {b"\xfe\xff", b"\xff\xfe"}
 
     def _header(self, at: int, stop: int, syntax: Syntax) -> tuple[int, str, int, int]:
         """Return tag, VR, length and the place of the value."""
@@ -168,7 +188,7 @@ class _Parser:
         known = by_dictionary(tag) if vr == "UN" and not tag >> 16 & 1 else vr
         if known != "SQ" or tag >> 16 & 1:
             return Element(tag, vr, start, end)
-        inner = self._inside(vr, syntax)
+        inner = self._inside(tag, vr, syntax)
         items = [item for item, _ in self._items(tag, start, end, inner, depth)]
         return Element(tag, "SQ", start, end, items)
 
@@ -178,15 +198,19 @@ class _Parser:
         if vr not in {"SQ", "UN"}:
             raise HoldError("length-wrong", "only a sequence may have an undefined length", tag=tag, vr=vr)
         items, end = [], start
-        for item, item_end in self._items(tag, start, stop, self._inside(vr, syntax), depth, delimited=True):
+        for item, item_end in self._items(tag, start, stop, self._inside(tag, vr, syntax), depth, delimited=True):
             items.append(item)
             end = item_end
         return Element(tag, "SQ", start, end + 8, items)
 
     @staticmethod
-    def _inside(vr: str, syntax: Syntax) -> Syntax:
+    def _inside(tag: int, vr: str, syntax: Syntax) -> Syntax:
         """Return the syntax of the items of a sequence: of one in UN it is implicit VR (PS3.5 6.2.2, Note)."""
-        return IMPLICIT_LITTLE if vr == "UN" and syntax.explicit else syntax
+        if vr != "UN" or not syntax.explicit:
+            return syntax
+        if not syntax.little_endian:
+            raise HoldError("byte-order-mixed", "little endian items in a big endian data set", tag=tag, vr=vr)
+        return IMPLICIT_LITTLE
 
     def _items(
         self, tag: int, start: int, stop: int, syntax: Syntax, depth: int, *, delimited: bool = False
@@ -203,9 +227,7 @@ class _Parser:
                 raise HoldError("item-missing", "something that is no item stands in a sequence", tag=tag, vr="SQ")
             at += 8
             if length == UNDEFINED:
-                item, end = self.elements(at, stop, syntax, depth + 1)
-                if self._data[end - 8 : end - 4] != _item_end(syntax):
-                    raise HoldError("truncated", "an item of undefined length never ends", tag=tag, vr="SQ")
+                item, end = self.elements(at, stop, syntax, depth + 1, delimited=True)
             else:
                 end = at + length
                 if end > stop:
@@ -231,7 +253,3 @@ class _Parser:
                 break
             at += length
         raise HoldError("truncated", "encapsulated pixel data never ends", tag=_PIXEL_DATA, vr="OB")
-
-
-def _item_end(syntax: Syntax) -> bytes:
-    return _STRUCTS[syntax.little_endian][0].pack(0xFFFE, 0xE00D)

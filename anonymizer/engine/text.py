@@ -38,7 +38,7 @@ def decode(value: bytes, encodings: tuple[str, ...], tag: int, vr: str) -> str:
         try:
             escaped = _ESCAPE in value
             text = decode_bytes(value, encodings, TEXT_VR_DELIMS) if escaped else value.decode(encodings[0])
-        except (UnicodeError, LookupError):
+        except (UnicodeError, LookupError, UserWarning):  # pydicom warns, and where warnings are errors it raises
             text = _REPLACEMENT
     if _REPLACEMENT in text or "\x1b" in text:
         raise HoldError(

@@ -89,6 +89,8 @@ def dummy(vr: str, value: bytes) -> bytes | None:
 
 
 def _keep(_tag: int, vr: str, value: bytes, _context: Context) -> bytes | None:
+    if vr == "UN":
+        return None  # an attribute too new for the dictionary: nobody can say what these bytes are
     repertoire = _REPERTOIRES.get(vr)
     if repertoire and not repertoire.fullmatch(value):
         return None
@@ -120,13 +122,17 @@ def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | No
         return b""
     if not context.moves_dates:
         return dummy(vr, value)
-    if vr == "TM":
-        return value if all(not text or dates.is_time(text) for text in texts) else _DUMMIES["TM"]
     days = context.pseudonyms.date_shift(context.subject)
-    move = dates.move_date if vr == "DA" else dates.move_date_time
-    moved = [move(text, days) if text else "" for text in texts]
+    moved = [_MOVES[vr](text, days) if text else "" for text in texts]
     # A value that is no date could be anything; its place in a list of values stays.
     return b"\\".join(_DUMMIES[vr] if text is None else text.encode("ascii") for text in moved)
+
+
+_MOVES: dict[str, Callable[[str, int], str | None]] = {
+    "DA": dates.move_date,
+    "DT": dates.move_date_time,
+    "TM": lambda text, _days: text if dates.is_time(text) else None,
+}
 
 
 def _cap_age(_tag: int, _vr: str, value: bytes, _context: Context) -> bytes | None:

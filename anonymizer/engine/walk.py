@@ -15,6 +15,7 @@ _CODING_SCHEME = 0x00080102
 _PATIENT_ID = 0x00100020
 _ISSUER = 0x00100021
 _PIXEL_DATA = 0x7FE00010
+_PICTURES = frozenset({0x7FE00008, 0x7FE00009, _PIXEL_DATA})  # with Float and Double Float Pixel Data
 
 # VRs that a file may give an attribute instead of the dictionary's without any other meaning.
 _INTERCHANGEABLE = (
@@ -71,12 +72,15 @@ class Walk:
 
     def _element(self, element: Element, context: Context) -> list[bytes | memoryview]:
         tag = element.tag
+        if tag in _PICTURES and context.nested:
+            return []  # pictures in items are icons, and those go (Table E.1-1, Note 11)
         if element.fragments:
             return encode.fragments(tag, element.vr, self._view[element.start : element.stop], self._syntax)
         if element.items is not None:
             return self._sequence(tag, element.items, context)
         if tag == _PIXEL_DATA:
-            return encode.element(tag, element.vr, self._view[element.start : element.stop], self._syntax)
+            stored = element.vr.split(" ")[0]  # implicit VR tells "OB or OW"
+            return encode.element(tag, stored, self._view[element.start : element.stop], self._syntax)
         vr = reading_vr(tag, element.vr)
         if vr is None or vr == "SQ":
             return []  # what it means cannot be told, so it says nothing
@@ -113,6 +117,7 @@ class Walk:
         return context.inside(
             encodings=encodings,
             subject=subject,
+            nested=True,
             replaced=replaced,
             public_code=not replaced and context.rules.is_public_coding_scheme(designator),
         )
@@ -127,8 +132,9 @@ def reading_vr(tag: int, vr: str) -> str | None:
     known = by_dictionary(tag)
     if known == "UN" or vr in known.split(" or "):
         return vr
-    if vr == "UN":
-        return known.split(" ")[0]
+    if vr in {"UN", known}:
+        # Of an ambiguous one the order of bytes is all that matters: two by two, and as binary where it can be.
+        return "OW" if "OW" in known else known.split(" ")[0]
     if any({vr, known} <= group for group in _INTERCHANGEABLE):
         return vr
     return known if vr in values.TEXTS and known in values.TEXTS else None

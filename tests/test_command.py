@@ -1,0 +1,184 @@
+"""The `entwash` command beside `anonymize`: making a key, proving an output, and its help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+
+from anonymizer import Key
+from flows.cli import app
+from tests import samples
+from tests.folders import anonymized, entwash, mixed, tree
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "site.key"
+    Key.generate(path)
+    return path
+
+
+# verify
+
+
+@pytest.fixture
+def proven(tmp_path: Path, key: Path) -> tuple[Path, Path, Path]:
+    """Return source, destination and report of a run that `verify` passes."""
+    source = tree(tmp_path / "source", mixed())
+    anonymized(source, tmp_path / "out", key)
+    return source, tmp_path / "out", tmp_path / "out.json"
+
+
+def verified(proven: Iterable[Path]) -> tuple[int, dict[str, Any], str]:
+    source, destination, report = proven
+    result = entwash("verify", source, destination, "--pairs", report)
+    return result.exit_code, json.loads(result.stdout), result.output
+
+
+def test_verify_passes_what_anonymize_made(proven: tuple[Path, Path, Path]) -> None:
+    code, found, _ = verified(proven)
+    assert (code, found["passed"], found["findings"]) == (0, True, [])
+    assert found["checks"]["instances"] == 14
+
+
+def test_verify_passes_with_nothing_to_prove(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": b"text"})
+    anonymized(source, tmp_path / "out", key)
+    assert verified((source, tmp_path / "out", tmp_path / "out.json"))[0] == 0
+
+
+def test_verify_finds_an_output_that_was_changed(proven: tuple[Path, Path, Path]) -> None:
+    path = sorted(proven[1].iterdir())[0]
+    ds = pydicom.dcmread(path)
+    ds.PatientName = "Beispielowitz7^Exemplariana"
+    ds.save_as(path)
+    code, found, shown = verified(proven)
+    assert (code, found["passed"]) == (1, False)
+    about = [one for one in found["findings"] if one["instance"] == path.stem]
+    assert {"output-changed", "identifier-left"} <= {one["kind"] for one in about}
+    assert all(list(one) == ["kind", "instance", "path", "rule"] for one in found["findings"])
+    assert "Beispielowitz" not in shown
+
+
+@pytest.mark.parametrize("cut", [0, 10, 200, -1])
+def test_verify_finds_an_output_that_was_cut(proven: tuple[Path, Path, Path], cut: int) -> None:
+    path = sorted(proven[1].iterdir())[0]
+    path.write_bytes(path.read_bytes()[:cut])
+    code, found, _ = verified(proven)
+    assert code == 1
+    assert "output-changed" in {one["kind"] for one in found["findings"] if one["instance"] == path.stem}
+
+
+def test_verify_finds_an_output_that_is_missing(proven: tuple[Path, Path, Path]) -> None:
+    path = sorted(proven[1].iterdir())[0]
+    path.unlink()
+    code, found, _ = verified(proven)
+    assert code == 1
+    assert ("output-missing", path.stem) in {(one["kind"], one["instance"]) for one in found["findings"]}
+
+
+def test_verify_finds_a_file_that_no_source_stands_behind(proven: tuple[Path, Path, Path]) -> None:
+    (proven[1] / "Quillfeather.dcm").write_bytes(samples.ct())
+    code, found, shown = verified(proven)
+    assert code == 1
+    assert [one["kind"] for one in found["findings"]] == ["output-added"]
+    assert "Quill" not in shown
+
+
+def test_verify_finds_a_source_that_is_missing(proven: tuple[Path, Path, Path]) -> None:
+    (proven[0] / "small" / "3").unlink()
+    code, found, _ = verified(proven)
+    assert code == 1
+    assert "source-missing" in {one["kind"] for one in found["findings"]}
+
+
+def test_verify_finds_two_outputs_that_changed_places(proven: tuple[Path, Path, Path]) -> None:
+    one, other = sorted(proven[1].iterdir())[:2]
+    here, there = one.read_bytes(), other.read_bytes()
+    one.write_bytes(there)
+    other.write_bytes(here)
+    assert verified(proven)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        (None, "cannot be read"),
+        ("", "no report"),
+        ("[]", "no report"),
+        ("{}", "no report"),
+        ('{"instances": [{}]}', "no report"),
+        ('{"instances": 7}', "no report"),
+        ('{"instances": [{"status": "released", "source": "a", "output": "../a.dcm"}]}', "not in"),
+    ],
+)
+def test_verify_ends_with_2_for_a_report_that_is_none(
+    report: str | None, message: str, proven: tuple[Path, Path, Path]
+) -> None:
+    source, destination, path = proven
+    path.unlink()
+    if report is not None:
+        path.write_text(report)
+    result = entwash("verify", source, destination, "--pairs", path)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_verify_ends_with_2_when_a_folder_is_not_there(proven: tuple[Path, Path, Path]) -> None:
+    source, destination, report = proven
+    for one, other in ((source, source / "none"), (source / "none", destination)):
+        result = entwash("verify", one, other, "--pairs", report)
+        assert result.exit_code == 2
+        assert "is not there" in result.stderr
+
+
+# keygen and help
+
+
+def test_keygen_makes_a_key_prints_its_id_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new.key"
+    result = entwash("keygen", path, "--project", "demo")
+    assert (result.exit_code, result.stdout) == (0, f"key id {Key.load(path).key_id('demo')}\n")
+    assert path.read_text().strip() not in result.output
+    again = entwash("keygen", path)
+    assert again.exit_code == 2
+    assert "never overwritten" in again.stderr
+
+
+@pytest.mark.parametrize("where", [".", "/", "", "nowhere/new.key"])
+def test_keygen_ends_with_2_where_no_key_can_be_written(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = entwash("keygen", where)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("entwash: key file")
+
+
+@pytest.mark.parametrize("command", [[], ["keygen"], ["anonymize"], ["verify"], ["run"]])
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_command_has_a_help_that_teaches(command: list[str], option: str) -> None:
+    result = entwash(*command, option)
+    assert result.exit_code == 0
+    assert len(result.stdout) > 400
+    if command:
+        assert f"entwash {command[0]}" in result.stdout
+
+
+def test_the_help_says_what_the_exit_codes_mean() -> None:
+    assert "3 when some were held" in " ".join(entwash("anonymize", "--help").stdout.replace("│", " ").split())
+    assert "1 when something was" in " ".join(entwash("verify", "--help").stdout.replace("│", " ").split())
+
+
+def test_every_command_is_tested_for_its_help() -> None:
+    assert {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} == {
+        "keygen",
+        "anonymize",
+        "verify",
+        "run",
+    }
