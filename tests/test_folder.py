@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -358,6 +359,26 @@ def test_the_command_itself_runs_and_agrees_with_the_one_in_this_process(tmp_pat
     assert ended.stderr.count("held:") == 2
     assert json.loads(report.read_text()) == anonymized(source, tmp_path / "here", key)
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_an_output_is_whole_the_moment_it_has_its_name(tmp_path: Path, key: Path) -> None:
+    side = 4096
+    size = [samples.us(0x00280010, side), samples.us(0x00280011, side)]
+    source = tree(tmp_path / "source", {"big": instance(1, *size, element(0x7FE00010, "OW", bytes(side * side * 2)))})
+    destination = tmp_path / "out"
+    sizes: list[int] = []
+
+    def watch() -> None:
+        until = time.monotonic() + 30
+        while not sizes and time.monotonic() < until:
+            sizes.extend(path.stat().st_size for path in destination.glob("*.dcm"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    report = anonymized(source, destination, key)
+    watcher.join()
+    assert sizes == [(destination / report["instances"][0]["output"]).stat().st_size]
+    assert sizes[0] > side * side * 2
 
 
 def many(folder: Path) -> Path:
