@@ -89,6 +89,8 @@ def anonymize(
     Ends with 0 when all were released, 3 when some were held, 2 when it could not begin.
     """
     settings = Settings(key, project, profile)
+    if report and (report.is_dir() or not os.access(report.absolute().parent, os.W_OK)):
+        _stop(OSError(f"report {report} cannot be written: name a file in a folder that is there"))
     try:
         with _progress() as bar:
             answers = anonymize_folder(source, destination, settings, workers=workers, progress=bar)

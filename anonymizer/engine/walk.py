@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from anonymizer.engine import encode, values
 from anonymizer.engine.context import Context
 from anonymizer.engine.parse import Element, Syntax, by_dictionary
+from anonymizer.engine.pseudonyms import Subject
 from anonymizer.engine.rules import Action
 from anonymizer.engine.text import encodings_of
 
@@ -104,23 +105,27 @@ class Walk:
         encodings = context.encodings
         if character_set := self.value(item, SPECIFIC_CHARACTER_SET):
             encodings = encodings_of(character_set)
-        subject = context.subject
-        if patient_id := self.value(item, _PATIENT_ID):
-            subject = values.subject_of(
-                patient_id,
-                self.value(item, _ISSUER),
-                context.study_instance_uid,
-                encodings,
-                context.default_issuer,
-            )
         designator = self.value(item, _CODING_SCHEME).decode("latin-1").strip("\0 ")
         return context.inside(
             encodings=encodings,
-            subject=subject,
+            subject=self._subject(item, context, encodings),
             nested=True,
             replaced=replaced,
             public_code=not replaced and context.rules.is_public_coding_scheme(designator),
         )
+
+    def _subject(self, item: list[Element], context: Context, encodings: tuple[str, ...]) -> Subject:
+        """Tell whom an item is about: whom the data set is about, unless it names somebody else.
+
+        The same patient ID without an issuer is the same person, whatever the site's default issuer is.
+        """
+        patient_id, issuer = self.value(item, _PATIENT_ID), self.value(item, _ISSUER)
+        if not patient_id.strip(b"\0 "):
+            return context.subject
+        study, default = context.study_instance_uid, context.default_issuer
+        subject = values.subject_of(patient_id, issuer, study, encodings, default)
+        is_same = not issuer.strip(b"\0 ") and subject.texts[-1] == context.subject.texts[-1]
+        return context.subject if is_same else subject
 
 
 def reading_vr(tag: int, vr: str) -> str | None:
