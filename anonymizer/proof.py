@@ -44,12 +44,12 @@ def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any
     """
     pairs = list(_pairs(source, destination, report))
     try:
-        return _proven(pairs, destination)
+        return _proven(pairs, destination, report)
     except OSError as error:
         raise FolderError(f"a file to be proven cannot be read: {error.strerror}") from None
 
 
-def _proven(pairs: list[Pair], destination: Path) -> dict[str, Any]:
+def _proven(pairs: list[Pair], destination: Path, report: Path) -> dict[str, Any]:
     gate = Gate()
     findings: list[Finding] = []
     proven: list[Pair] = []
@@ -66,7 +66,7 @@ def _proven(pairs: list[Pair], destination: Path) -> dict[str, Any]:
     for path in sorted({pair.output for pair in proven}):
         gate.search(path.read_bytes())
     verdict = gate.verdict()
-    findings += [*_strangers(destination, pairs), *verdict.findings]
+    findings += [*_strangers(destination, pairs, report), *verdict.findings]
     return {
         "passed": not findings,
         "checks": dict(verdict.checks),
@@ -99,9 +99,11 @@ def _missing(pair: Pair) -> Finding | None:
     return None
 
 
-def _strangers(destination: Path, pairs: Iterable[Pair]) -> Iterator[Finding]:
-    """Find files in the destination that no source stands behind."""
+def _strangers(destination: Path, pairs: Iterable[Pair], report: Path) -> Iterator[Finding]:
+    """Find files in the destination that no source stands behind; the report itself may be there."""
     known = {pair.output.name for pair in pairs}
+    if report.resolve().parent == destination.resolve():
+        known.add(report.name)
     for path in sorted(destination.iterdir()):
         if path.name not in known:
             yield Finding("output-added", "", "", "a file that the report does not name stands in the destination")

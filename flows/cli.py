@@ -89,8 +89,8 @@ def anonymize(
     Ends with 0 when all were released, 3 when some were held, 2 when it could not begin.
     """
     settings = Settings(key, project, profile)
-    if report and (report.is_dir() or not os.access(report.absolute().parent, os.W_OK)):
-        _stop(OSError(f"report {report} cannot be written: name a file in a folder that is there"))
+    if report:
+        _check_report(report)
     try:
         with _progress() as bar:
             answers = anonymize_folder(source, destination, settings, workers=workers, progress=bar)
@@ -165,6 +165,16 @@ def run(
 def _stop(error: Exception) -> NoReturn:
     _messages.print(f"entwash: {error}", markup=False)
     raise typer.Exit(UNUSABLE) from None
+
+
+def _check_report(path: Path) -> None:
+    """Find out now, and not after hours, that the report cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        _stop(OSError(f"report {path} cannot be written: name a file in a folder of yours"))
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:

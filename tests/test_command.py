@@ -90,6 +90,19 @@ def test_verify_finds_a_file_that_no_source_stands_behind(proven: tuple[Path, Pa
     assert "Quill" not in shown
 
 
+def test_a_report_that_lies_beside_the_outputs_is_no_stranger(proven: tuple[Path, Path, Path]) -> None:
+    source, destination, report = proven
+    assert verified((source, destination, report.rename(destination / "report.json")))[0] == 0
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", mixed())
+    options = ("--key", key, "--project", "demo", "--report", tmp_path)
+    result = entwash("anonymize", source, tmp_path / "out", *options)
+    assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
+    assert "cannot be written" in result.output
+
+
 def test_verify_finds_a_source_that_is_missing(proven: tuple[Path, Path, Path]) -> None:
     (proven[0] / "small" / "3").unlink()
     code, found, _ = verified(proven)
