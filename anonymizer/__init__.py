@@ -5,14 +5,15 @@ No network, no database. :mod:`anonymizer.gate` proves what the engine did witho
 
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
-from anonymizer.engine.outcome import Held, Identity, Reason, Released, Report
+from anonymizer.engine.outcome import TWO_PATIENTS, Held, Identity, Reason, Released, Report
 from anonymizer.engine.profile import Profile, load_profile, profile_names
 from anonymizer.engine.pseudonyms import VERSION as PSEUDONYMS_VERSION
-from anonymizer.engine.pseudonyms import Pseudonyms
+from anonymizer.engine.pseudonyms import Pseudonyms, check_prefix
 from anonymizer.errors import AnonymizerError, KeyFileError, ProfileError, TableError
 
 __all__ = [
     "PSEUDONYMS_VERSION",
+    "TWO_PATIENTS",
     "Anonymizer",
     "AnonymizerError",
     "Held",
@@ -26,6 +27,7 @@ __all__ = [
     "Released",
     "Report",
     "TableError",
+    "check_prefix",
     "load_profile",
     "profile_names",
 ]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -21,11 +19,10 @@ from typing import Any
 
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
-from anonymizer.engine.outcome import Held, Identity, Reason, Report
+from anonymizer.engine.outcome import TWO_PATIENTS, Held, HoldError, Identity, Reason, Report
 from anonymizer.engine.profile import load_profile
 from anonymizer.errors import FolderError
-
-_STAGING = ".entwash-"
+from anonymizer.staging import staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +92,15 @@ def anonymize_folder(
     """
     files = list(files_below(source, without=destination))
     settings.anonymizer()  # a key or profile that is no good says so here, and not in every worker
-    with _staging(destination) as staging:
+    with _staging(destination) as folder:
         answers: list[Answer] = []
-        for answer in _answers(files, staging, settings, workers):
+        for answer in _answers(files, folder, settings, workers):
             answers.append(answer)
             progress(len(answers), len(files))
         answers = _hold_conflicts(_hold_two_patients(answers), destination)
         for number, answer in enumerate(answers):
             if answer.report:
-                _staged(staging, number).replace(output_path(destination, answer.report))
+                _staged(folder, number).replace(output_path(destination, answer.report))
     return answers
 
 
@@ -155,8 +152,8 @@ def _instance(answer: Answer, source: Path) -> dict[str, Any]:
     return {"source": path, "status": "held", "reason": shown, "output": None, "sha256": None}
 
 
-def _answers(files: list[Path], staging: Path, settings: Settings, workers: int) -> Iterator[Answer]:
-    jobs = [(path, _staged(staging, number)) for number, path in enumerate(files)]
+def _answers(files: list[Path], folder: Path, settings: Settings, workers: int) -> Iterator[Answer]:
+    jobs = [(path, _staged(folder, number)) for number, path in enumerate(files)]
     if workers == 1 or len(files) < 2:
         anonymizer = settings.anonymizer()
         yield from (_answer(anonymizer, path, staged) for path, staged in jobs)
@@ -186,10 +183,10 @@ def _work(job: tuple[Path, Path]) -> Answer:
 def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
     try:
         if path.exists() and not path.is_file():
-            return Answer(path, reason=Reason("unreadable-file", "", "a pipe, socket or device is no file to read"))
+            return Answer(path, reason=HoldError("unreadable-file", "a pipe, socket or device").reason)
         data = path.read_bytes()
     except OSError as error:
-        return Answer(path, reason=Reason("unreadable-file", "", f"cannot be read: {error.strerror}"))
+        return Answer(path, reason=HoldError("unreadable-file", f"cannot be read: {error.strerror}").reason)
     result = anonymizer.anonymize(data)
     if isinstance(result, Held):
         return Answer(path, reason=result.reason, identity=result.identity)
@@ -198,16 +195,13 @@ def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
 
 
 def _hold_two_patients(answers: list[Answer]) -> list[Answer]:
-    """Hold each study that names two patients: a date shift for each would tear it."""
+    """Hold each study that names two patients."""
     patients: dict[str, set[str]] = defaultdict(set)
     for answer in answers:
         if answer.identity:
             patients[answer.identity.study_instance_uid].add(answer.identity.patient_id)
-    reason = Reason(
-        "two-patients", "(0010,0020) LO", "PatientID: the study names two patients; correct it at the source"
-    )
     return [
-        replace(answer, report=None, reason=reason)
+        replace(answer, report=None, reason=TWO_PATIENTS)
         if answer.report and len(patients[answer.report.study_instance_uid]) > 1
         else answer
         for answer in answers
@@ -220,8 +214,8 @@ def _hold_conflicts(answers: list[Answer], destination: Path) -> list[Answer]:
     for answer in answers:
         if answer.report:
             digests[answer.report.sop_instance_uid].add(answer.report.sha256)
-    twice = Reason("instance-twice", "(0008,0018) UI", "SOPInstanceUID: another file has it too, with other content")
-    there = Reason("output-exists", "", "an output of that name stands in the destination, with other bytes")
+    twice = HoldError("instance-twice", "another file has it too, with other content", tag=0x00080018, vr="UI").reason
+    there = HoldError("output-exists", "an output of that name stands in the destination, with other bytes").reason
 
     def held(answer: Answer) -> Reason | None:
         if not answer.report:
@@ -239,35 +233,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _staged(staging: Path, number: int) -> Path:
-    return staging / str(number)
+def _staged(folder: Path, number: int) -> Path:
+    return folder / str(number)
 
 
 @contextmanager
 def _staging(destination: Path) -> Iterator[Path]:
     """Offer a folder beside the outputs to write in, so that a rename gives each its name whole."""
     try:
-        destination.mkdir(parents=True, exist_ok=True)
-        for left in destination.glob(f"{_STAGING}*"):
-            if not _runs(left.name.removeprefix(_STAGING).split("-")[0]):
-                shutil.rmtree(left, ignore_errors=True)
-        staging = destination / f"{_STAGING}{os.getpid()}-{secrets.token_hex(4)}"
-        staging.mkdir(mode=0o700)
+        with staging(destination, ".entwash-") as folder:
+            yield folder
     except OSError as error:
         raise FolderError(f"{destination} cannot take the outputs: {error.strerror}") from None
-    try:
-        yield staging
-    except OSError as error:
-        raise FolderError(f"{destination} cannot take the outputs: {error.strerror}") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _runs(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anonymizer.errors import FolderError
+from anonymizer.folder import files_below
 from anonymizer.gate import Finding, Gate, examine
 
 
@@ -42,16 +43,17 @@ def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any
     FolderError
         When a folder or the report cannot be read.
     """
-    pairs = list(_pairs(source, destination, report))
+    instances = _instances(source, destination, report)
+    pairs = list(_pairs(instances, source, destination, report))
     try:
-        return _proven(pairs, destination, report)
+        unreported = _unreported(instances, source, destination, report)
+        return _proven(pairs, [*unreported, *_strangers(destination, pairs, report)])
     except OSError as error:
         raise FolderError(f"a file to be proven cannot be read: {error.strerror}") from None
 
 
-def _proven(pairs: list[Pair], destination: Path, report: Path) -> dict[str, Any]:
+def _proven(pairs: list[Pair], findings: list[Finding]) -> dict[str, Any]:
     gate = Gate()
-    findings: list[Finding] = []
     proven: list[Pair] = []
     for pair in pairs:
         missing = _missing(pair)
@@ -66,7 +68,7 @@ def _proven(pairs: list[Pair], destination: Path, report: Path) -> dict[str, Any
     for path in sorted({pair.output for pair in proven}):
         gate.search(path.read_bytes())
     verdict = gate.verdict()
-    findings += [*_strangers(destination, pairs, report), *verdict.findings]
+    findings += verdict.findings
     return {
         "passed": not findings,
         "checks": dict(verdict.checks),
@@ -74,21 +76,38 @@ def _proven(pairs: list[Pair], destination: Path, report: Path) -> dict[str, Any
     }
 
 
-def _pairs(source: Path, destination: Path, report: Path) -> Iterator[Pair]:
+def _instances(source: Path, destination: Path, report: Path) -> list[dict[str, Any]]:
     if not source.exists() or not destination.is_dir():
         raise FolderError(f"{destination if source.exists() else source} is not there")
     try:
-        instances = json.loads(report.read_text(encoding="utf-8"))["instances"]
-        released = [one for one in instances if one["status"] == "released"]
-        named = [(str(one["source"]), str(one["output"]), one.get("sha256")) for one in released]
+        instances: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["instances"]
+        for one in instances:
+            one["source"], one["status"], one["output"]
     except OSError as error:
         raise FolderError(f"report {report} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise FolderError(f"{report} is no report of `entwash anonymize`") from None
-    for path, output, sha256 in named:
+    return instances
+
+
+def _pairs(instances: list[dict[str, Any]], source: Path, destination: Path, report: Path) -> Iterator[Pair]:
+    for one in instances:
+        if one["status"] != "released":
+            continue
+        output = str(one["output"])
         if Path(output).name != output:
             raise FolderError(f"{report} names an output that is not in {destination}")
-        yield Pair(source if source.is_file() else source / path, destination / output, sha256)
+        path = source if source.is_file() else source / str(one["source"])
+        yield Pair(path, destination / output, one.get("sha256"))
+
+
+def _unreported(instances: list[dict[str, Any]], source: Path, destination: Path, report: Path) -> Iterator[Finding]:
+    """Find source files that the report says nothing of: nobody may be missing."""
+    reported = {str(one["source"]) for one in instances}
+    for path in files_below(source, without=destination):
+        name = path.name if source.is_file() else path.relative_to(source).as_posix()
+        if name not in reported and path.resolve() != report.resolve():
+            yield Finding("source-unreported", "", "", "a file of the source that the report does not name")
 
 
 def _missing(pair: Pair) -> Finding | None:

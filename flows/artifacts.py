@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
 from flows import lineage
@@ -16,9 +17,19 @@ __all__ = ["publish"]
 
 
 def publish(desk: Desk, tally: Tally) -> None:
-    """Leave the table artifact of a run; a run that had nothing to do leaves none."""
+    """Leave the table artifact of a run; a run that had nothing to do leaves none.
+
+    The ledger has it all, so a Prefect server that refuses the table makes no good run a bad one.
+    """
     if not (tally.outcomes or tally.waiting):
         return
+    try:
+        _create(desk, tally)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the data has arrived
+        get_run_logger().warning("the run's table could not be left in Prefect (%s)", type(error).__name__)
+
+
+def _create(desk: Desk, tally: Tally) -> None:
     create_table_artifact(
         key=f"route-{desk.site}",
         table=[_settled(outcome) for outcome in tally.outcomes] + [_waiting(work) for work in tally.waiting],

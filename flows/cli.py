@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from anonymizer import AnonymizerError, Key, profile_names
 from anonymizer.folder import Settings, anonymize_folder, summary
-from flows.errors import FlowsError
+from flows.errors import FlowsError, SitesError
 
 __all__ = ["app"]
 
@@ -78,6 +78,12 @@ def anonymize(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON. It holds your paths."),
     ] = None,
+    issuer: Annotated[
+        str, typer.Option("--issuer", metavar="NAME", help="Of patient IDs without one: the site's default_issuer.")
+    ] = "",
+    prefix: Annotated[
+        str, typer.Option("--prefix", metavar="TEXT", help="Of PatientID: the project's patient_id_prefix.")
+    ] = "DEID-",
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="Processes; the output is the same for any number.")
     ] = min(os.cpu_count() or 1, 8),
@@ -88,7 +94,7 @@ def anonymize(
 
     Ends with 0 when all were released, 3 when some were held, 2 when it could not begin.
     """
-    settings = Settings(key, project, profile)
+    settings = Settings(key, project, profile, patient_id_prefix=prefix, default_issuer=issuer)
     if report:
         _check_report(report)
     try:
@@ -145,18 +151,14 @@ def run(
 
     Ends with 0 when all that was there is settled, 1 when something waits, 2 when it could not begin.
     """
-    from flows.errors import SitesError  # noqa: PLC0415 - Prefect takes a second to load
-    from flows.route import route  # noqa: PLC0415
-    from flows.sites import load_sites  # noqa: PLC0415
+    from flows.run_here import run_here  # noqa: PLC0415 - Prefect takes a second to load
 
     if sites:
         os.environ["ENTWASH_SITES"] = str(sites.absolute())
     try:
-        load_sites(only=site).site(site)
+        run_here(site)
     except SitesError as error:
         _stop(error)
-    try:
-        route(site)
     except FlowsError as error:
         _messages.print(str(error), markup=False)
         raise typer.Exit(FINDINGS) from None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -14,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
+from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
@@ -105,27 +103,11 @@ class Desk:
         Only anonymized files stand there, for as long as their study takes. What a killed process left is
         removed here, by whoever comes next.
         """
-        folder = self.spool / f"{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            folder.mkdir(mode=0o700, parents=True)
-            for left in self.spool.iterdir():
-                if not _runs(left.name.split("-")[0]):
-                    shutil.rmtree(left, ignore_errors=True)
-            yield folder
+            with staging(self.spool, "study-") as folder:
+                yield folder
         except OSError as error:
             raise TransientError(
                 f"the spool folder beside the lineage cannot be written ({error.strerror}): make room on its disk. "
                 "It will be tried again"
             ) from None
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -4,7 +4,8 @@ The exception type decides every retry; nothing else does::
 
     FlowsError
     ├── TransientError          try again: the other end is away, slow, broken or full
-    │   └── GoneError           it is no longer there: deleted at the other end meanwhile
+    │   ├── GoneError           it is no longer there: deleted at the other end meanwhile
+    │   └── LedgerError         the ledger could not be written or read; nothing was recorded by halves
     └── TerminalError           a person must act: the same attempt will fail the same way
         ├── SitesError          the sites file, or something that it names, is not usable
         └── RefusedError        the other end refused this very request and will refuse it again
@@ -15,7 +16,7 @@ path with one, or a password, because messages travel into logs and into Prefect
 
 from __future__ import annotations
 
-__all__ = ["FlowsError", "GoneError", "RefusedError", "SitesError", "TerminalError", "TransientError"]
+__all__ = ["FlowsError", "GoneError", "LedgerError", "RefusedError", "SitesError", "TerminalError", "TransientError"]
 
 
 class FlowsError(Exception):
@@ -28,6 +29,10 @@ class TransientError(FlowsError):
 
 class GoneError(TransientError):
     """Tell that a study or an instance was deleted meanwhile; the next inventory shows what is left."""
+
+
+class LedgerError(TransientError):
+    """Tell that the ledger could not be written or read; nothing was recorded by halves."""
 
 
 class TerminalError(FlowsError):

@@ -22,9 +22,9 @@ from typing import Any, Final
 import duckdb
 
 from flows import database, lineage
+from flows.errors import LedgerError
 from flows.records import (
     KINDS,
-    LedgerError,
     Record,
     RunFinished,
     RunStarted,

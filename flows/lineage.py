@@ -19,7 +19,8 @@ from typing import Any, Final
 import duckdb
 
 from flows import database
-from flows.records import KINDS, LedgerError
+from flows.errors import LedgerError
+from flows.records import KINDS
 
 __all__ = ["Balance", "balance", "build", "connect", "rows"]
 

@@ -13,17 +13,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from flows.errors import TransientError
-
 Trigger = Literal["doorbell", "schedule", "manual"]
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
 
 _SCALARS = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", datetime: "TIMESTAMP"}
-
-
-class LedgerError(TransientError):
-    """Tell that the ledger could not be written or read; nothing was recorded by halves."""
 
 
 class Record:

@@ -9,7 +9,7 @@ from prefect.client.schemas import State
 
 from flows.artifacts import publish
 from flows.desk import Desk
-from flows.errors import FlowsError, TransientError
+from flows.errors import TransientError
 from flows.inventory import Work, find_work
 from flows.records import StudyOutcome
 from flows.run import Tally, recorded_run
@@ -70,4 +70,4 @@ def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
         if isinstance(result, StudyOutcome):
             tally.settled(result)
         else:
-            tally.waits(work, result if isinstance(result, FlowsError) else None)
+            tally.waits(work, result)

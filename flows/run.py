@@ -33,10 +33,13 @@ class Tally:
         """Count a study that has an outcome."""
         self.outcomes.append(outcome)
 
-    def waits(self, work: Work, error: FlowsError | None) -> None:
-        """Count a study that stays in flight, and why."""
+    def waits(self, work: Work, error: object) -> None:
+        """Count a study that stays in flight, and why; of an unforeseen error only the type is told."""
         self.waiting.append(work)
-        self.errors.append(error or TerminalError("a study failed in a way that nobody foresaw; see the task's log"))
+        if not isinstance(error, FlowsError):
+            name = type(error).__name__
+            error = TerminalError(f"a study failed in a way that nobody foresaw ({name}); see the task's log")
+        self.errors.append(error)
 
     def instances(self, status: str) -> int:
         """Count the instances of this run that are loaded, or held."""

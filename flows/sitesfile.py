@@ -11,18 +11,17 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from anonymizer import AnonymizerError, Key, check_prefix, profile_names
 from flows.errors import SitesError
 
-__all__ = ["Closed", "ServerRow", "SitesFile", "beside", "known_profiles", "listed", "read_sites_file"]
+__all__ = ["Closed", "ServerRow", "SitesFile", "beside", "listed", "read_sites_file"]
 
-_PATIENT_ID_CODE = 16  # characters that follow the prefix in a pseudonymous PatientID
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _LO = 64  # characters that a value of VR LO may have (PS3.5 6.2)
 
@@ -69,18 +68,16 @@ def _variable(value: str) -> str:
 
 
 def _profile(value: str) -> str:
-    if value not in (known := known_profiles()):
+    if value not in (known := profile_names()):
         raise ValueError(f"no such profile; there is {listed(known)}")
     return value
 
 
 def _prefix(value: str) -> str:
-    longest = _LO - _PATIENT_ID_CODE
-    # ASCII, because a PatientID goes into data sets of every SpecificCharacterSet (PS3.5 6.1.2.1).
-    if len(value) > longest or value != value.lstrip() or not value.isascii() or not value.isprintable():
-        raise ValueError(f"must be at most {longest} printable ASCII characters, no space in front")
-    if "\\" in value:
-        raise ValueError("must not hold a backslash: it would make two PatientIDs of one (PS3.5 6.2)")
+    try:
+        check_prefix(value)
+    except AnonymizerError as error:
+        raise ValueError(str(error).removeprefix("patient_id_prefix: ")) from None
     return value
 
 
@@ -170,12 +167,6 @@ def read_sites_file(path: Path, only: str | None) -> SitesFile:
     return form
 
 
-def known_profiles() -> tuple[str, ...]:
-    """List the names of the profiles that the anonymizer ships."""
-    folder = files("anonymizer") / "profiles"
-    return tuple(sorted(file.name[: -len(".toml")] for file in folder.iterdir() if file.name.endswith(".toml")))
-
-
 class _Problem(NamedTuple):
     section: str
     key: str
@@ -249,8 +240,11 @@ def _missing(content: Mapping[str, Any], folder: Path, only: str | None) -> Iter
         if isinstance(variable, str) and _VARIABLE.fullmatch(variable) and not os.environ.get(variable):
             yield _Problem(section, "password_env", f"the environment variable {variable} is not set or empty")
         key_file = row.get("key_file")
-        if isinstance(key_file, str) and key_file and not (key := beside(folder, key_file)).is_file():
-            yield _Problem(section, "key_file", f"there is no file {key}; `entwash keygen` makes one")
+        if isinstance(key_file, str) and key_file:
+            try:
+                Key.load(beside(folder, key_file))
+            except AnonymizerError as error:
+                yield _Problem(section, "key_file", str(error))
         if section != "cloud" and isinstance(cloud, dict) and _address(row) == _address(cloud) is not None:
             yield _Problem(section, "url", "is the cloud's own: a hospital must not be loaded into itself")
     lineage = content.get("lineage")

@@ -193,7 +193,8 @@ def test_values_of_odd_length_come_out_even(how: How) -> None:
         element(tag("Manufacturer"), "LO", "Acme Ltd.", how, pad=False),
         element(tag("LUTData"), "OW", b"\1\2\3", how, pad=False),
     ]
-    at = output(samples.ct(*odd, element(0x7FE00010, "OW", bytes(31), how, pad=False), how=how))
+    picture = [us(0x00280010, 31, how), us(0x00280011, 1, how), us(0x00280100, 8, how)]
+    at = output(samples.ct(*odd, *picture, element(0x7FE00010, "OW", bytes(31), how, pad=False), how=how))
     assert at.SliceThickness == 2.5
     assert at.Manufacturer == "Acme Ltd."
     assert at.PixelData == bytes(32)

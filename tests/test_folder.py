@@ -310,7 +310,7 @@ def test_a_destination_inside_the_source_is_not_read_as_source(tmp_path: Path, k
 
 def test_a_report_that_cannot_be_written_is_one_clear_line(tmp_path: Path, key: Path) -> None:
     source = tree(tmp_path / "source", {"a": samples.ct()})
-    report = tmp_path / "nowhere" / "report.json"
+    report = key / "report.json"  # below a file
     result = entwash("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--report", report)
     assert result.exit_code == 2
     assert "cannot be written" in result.stderr

@@ -203,7 +203,7 @@ def test_lineage_counts_references_that_hold(place: Place) -> None:
 
 def test_the_spool_is_empty_after_a_run(place: Place) -> None:
     place.receive(CT)
-    dead = place.folder / "lineage" / "spool" / "999999999-left"
+    dead = place.folder / "lineage" / "spool" / "study-left"
     dead.mkdir(parents=True)
     place.run()
     assert list((place.folder / "lineage" / "spool").iterdir()) == []

@@ -353,7 +353,8 @@ def test_a_patient_named_again_in_an_item_is_the_same_person() -> None:
     blank = item(element(0x00100020, "LO", "  "))
     other = item(element(0x00100020, "LO", "SOMEBODY"))
     at = output(samples.ct(issuer, sequence(samples.UNLISTED_SEQUENCE, same, blank, other)))
-    ids = [one.PatientID for one in at[samples.UNLISTED_SEQUENCE]]
+    items = at[samples.UNLISTED_SEQUENCE].value
+    ids = [one.PatientID for one in items]
     assert ids[:2] == [at.PatientID] * 2
     assert ids[2] != at.PatientID
-    assert at[samples.UNLISTED_SEQUENCE][0].Date == at.StudyDate
+    assert items[0].Date == at.StudyDate

@@ -44,7 +44,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("ENTWASH_SITES", raising=False)
     (tmp_path / "keys").mkdir()
     for site in ("north", "south"):
-        (tmp_path / "keys" / f"{site}.key").write_text("0" * 64 + "\n", "utf-8")
+        key = tmp_path / "keys" / f"{site}.key"
+        key.write_text("0" * 64 + "\n", "utf-8")
+        key.chmod(0o600)
     return tmp_path
 
 

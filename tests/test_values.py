@@ -37,7 +37,7 @@ in_both_profiles = pytest.mark.parametrize("profile", PROFILES)
     [
         ("SliceThickness", "LO", b"zqname"),
         ("InstanceNumber", "PN", b"zqname"),
-        ("Rows", "LO", b"zqname"),
+        ("PlanarConfiguration", "LO", b"zqname"),
         ("BodyPartExamined", "UT", b"zqname"),
         ("StudyDate", "LO", b"zqname"),
         ("FrameOfReferenceUID", "LO", b"zqname"),
@@ -99,12 +99,12 @@ def test_unknown_vrs_are_read_by_the_dictionary() -> None:
         ("SliceThickness", "DS", "2.5\\Bartholomew"),
         ("PatientSex", "CS", "Bartholomew"),
         ("BodyPartExamined", "CS", "bartholomew"),
-        ("Rows", "US", "abc"),
+        ("PlanarConfiguration", "US", "abc"),
         ("PatientAge", "AS", "Quill"),
     ],
 )
 def test_a_value_outside_its_repertoire_is_not_kept(keyword: str, vr: str, value: str) -> None:
-    at = output(samples.ct(element(tag(keyword), vr, value, pad=keyword != "Rows")))
+    at = output(samples.ct(element(tag(keyword), vr, value, pad=vr != "US")))
     assert at.get(keyword, "") in {"", None}
 
 

@@ -10,7 +10,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from anonymizer.engine import markers, meta, objects, tables, values
 from anonymizer.engine.context import Context
 from anonymizer.engine.keys import Key
-from anonymizer.engine.outcome import Held, HoldError, Identity, Reason, Released, Report
+from anonymizer.engine.outcome import Held, HoldError, Identity, Released, Report
 from anonymizer.engine.parse import parse
 from anonymizer.engine.profile import Profile
 from anonymizer.engine.pseudonyms import Pseudonyms
@@ -28,6 +28,7 @@ _PATIENT_NAME = 0x00100010
 _PATIENT_ID = 0x00100020
 _ISSUER = 0x00100021
 _FRAMES = 0x00280008
+_PHOTOMETRIC = 0x00280004
 _PICTURES = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}  # bits of a sample, where the tag tells them
 _CODE_VALUE = 0x00080100
 
@@ -94,11 +95,10 @@ class Anonymizer:
         except HoldError as hold:
             return Held(hold.reason, identity)
         except RecursionError:
-            return Held(Reason("too-deep", "", "items nest deeper than can be followed"), identity)
+            return Held(HoldError("too-deep", "items nest deeper than can be followed").reason, identity)
         except Exception as error:  # noqa: BLE001 - an unknown case holds the instance, whatever it is
             # The text of an unforeseen error can hold a value; its type cannot.
-            name = type(error).__name__
-            return Held(Reason("engine-error", "", f"the engine failed with {name}; report it"), identity)
+            return Held(HoldError("engine-error", f"the engine failed with {type(error).__name__}").reason, identity)
 
     def _context(self, source: _Source) -> Context:
         encodings = encodings_of(source.value(SPECIFIC_CHARACTER_SET))
@@ -118,7 +118,7 @@ class Anonymizer:
         )
 
     def _identity(self, source: _Source, context: Context) -> Identity:
-        modality = values.treat(_MODALITY, "CS", source.value(_MODALITY), context) or b""
+        modality = source.text(_MODALITY)
         sop_class = source.text(_SOP_CLASS)
         return Identity(
             patient_id=self.pseudonyms.patient_id(context.subject),
@@ -126,7 +126,8 @@ class Anonymizer:
             series_instance_uid=self.pseudonyms.uid(source.uid(_SERIES)),
             sop_instance_uid=self.pseudonyms.uid(source.uid(_SOP_INSTANCE)),
             sop_class_uid=sop_class if sop_class in tables.REGISTERED_UIDS else "",
-            modality=modality.decode("ascii").strip(),
+            # Read by people and by Prefect before the gate has seen it, so it is a defined term or nothing.
+            modality=modality if modality in tables.kept().modalities else "",
         )
 
     def _released(self, source: _Source, context: Context, identity: Identity) -> Released:
@@ -211,4 +212,6 @@ class _Source:
         for tag, bits in _PICTURES.items():
             pixels = self._by_tag.get(tag)
             if pixels and not pixels.fragments:
-                objects.check_pixel_length(tag, pixels.stop - pixels.start, self.number, frame_count, bits)
+                objects.check_pixel_length(
+                    tag, pixels.stop - pixels.start, self.number, frame_count, bits, self.text(_PHOTOMETRIC)
+                )

@@ -62,7 +62,8 @@ class Key:
                 mode = os.fstat(file.fileno()).st_mode
                 text = file.read(_BYTES * 2 + 2)
         except OSError as error:
-            raise KeyFileError(f"key file {path}: {error.strerror}; `entwash keygen` makes one") from None
+            advice = "`entwash keygen` makes one" if isinstance(error, FileNotFoundError) else "see its rights"
+            raise KeyFileError(f"key file {path}: {error.strerror}; {advice}") from None
         if not stat.S_ISREG(mode):
             raise KeyFileError(f"key file {path} is not a regular file")
         if stat.S_IMODE(mode) & 0o077:

@@ -13,6 +13,10 @@ METHOD = 0x00120063
 METHOD_CODES = 0x00120064
 LONGITUDINAL = 0x00280303
 
+# Earlier methods that are still true of an output: what was cleaned stays clean. What an earlier program retained
+# is gone by now, and a claim to have retained it would be false.
+_LASTING = frozenset({"113100", "113101", "113102", "113103", "113104", "113105"})
+
 # From what tells most to what tells least: a source that says less than we would is believed.
 _LONGITUDINAL = ("UNMODIFIED", "MODIFIED", "REMOVED")
 
@@ -34,7 +38,7 @@ def markers(
     modified : str
         What :func:`longitudinal` answered.
     earlier_codes : iterable of str
-        Codes of CID 7050 that the source claims already; each is claimed once.
+        Codes of CID 7050 that the source claims already; those that are still true are claimed once.
 
     Notes
     -----
@@ -42,7 +46,7 @@ def markers(
     """
     meanings = tables.method_codes()
     ours = [code for code in profile.method_codes if code != "113107" or modified == "MODIFIED"]
-    codes = dict.fromkeys([*(code for code in earlier_codes if code in meanings), *ours])
+    codes = dict.fromkeys([*(code for code in earlier_codes if code in _LASTING), *ours])
     items = [_item(code, meanings[code], syntax) for code in codes]
     sequence = b"".join(encode.sequence(METHOD_CODES, items, syntax)[1:])
     return {

@@ -77,7 +77,7 @@ def open_file(data: bytes) -> File:
     if not entry or entry[1] != "Transfer Syntax" or transfer_syntax.startswith(_NOT_IN_THE_FILE):
         raise HoldError(
             "transfer-syntax-not-treated",
-            "names no transfer syntax whose files hold a whole object",
+            "a transfer syntax that is unknown, or whose pixels stand elsewhere",
             tag=_TRANSFER_SYNTAX,
             vr="UI",
         )

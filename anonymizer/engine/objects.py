@@ -13,7 +13,6 @@ _SOP_CLASS = 0x00080016
 _IMAGE_TYPE = 0x00080008
 _BURNED_IN_ANNOTATION = 0x00280301
 _BITS_ALLOCATED = 0x00280100
-_BITS_STORED = 0x00280101
 _OVERLAY_BITS_ALLOCATED = 0x60000100
 _OVERLAY_BIT_POSITION = 0x60000102
 _OVERLAY_DATA = 0x60003000
@@ -51,26 +50,44 @@ def check_overlays(value: Value, number: Callable[[int], int | None]) -> None:
     group then has a Bit Position and no Overlay Data.
     """
     for group in range(0, 0x20, 2):
-        allocated = number(_OVERLAY_BITS_ALLOCATED + (group << 16))
-        position = number(_OVERLAY_BIT_POSITION + (group << 16))
-        embedded = (allocated or 1) > 1 or (position or 0) > 0
-        if embedded and not value(_OVERLAY_DATA + (group << 16)):
+        here = group << 16
+        embedded = any(
+            value(tag + here) and number(tag + here) != usual
+            for tag, usual in ((_OVERLAY_BITS_ALLOCATED, 1), (_OVERLAY_BIT_POSITION, 0))
+        )
+        if embedded and not value(_OVERLAY_DATA + here):
             raise HoldError(
                 "overlay-in-pixels",
                 "an overlay stands in the high bits of the pixels",
-                tag=_OVERLAY_BIT_POSITION + (group << 16),
+                tag=_OVERLAY_BIT_POSITION + here,
                 vr="US",
             )
 
 
 def check_pixel_length(
-    tag: int, length: int, number: Callable[[int], int | None], frames: int, bits: int | None
+    tag: int, length: int, number: Callable[[int], int | None], frames: int, bits: int | None, photometric: str
 ) -> None:
-    """Hold native pixels with more bytes than the picture has: text can stand behind it."""
+    """Hold native pixels with more or fewer bytes than the picture has: text can stand behind it.
+
+    Parameters
+    ----------
+    length : int
+        Octets of the value, its padding included.
+    number : callable
+        Gives a US value by its tag.
+    bits : int or None
+        Of a sample, where the tag tells it.
+    photometric : str
+        Photometric Interpretation; in YBR_FULL_422 two samples of three are halved (PS3.3 C.7.6.3.1.2).
+    """
     rows, columns = number(0x00280010), number(0x00280011)
     samples, bits = number(0x00280002) or 1, bits or number(_BITS_ALLOCATED)
     if not (rows and columns and bits):
+        raise HoldError("pixel-data-unmeasured", "nobody can tell how many bytes the picture has", tag=tag, vr="OW")
+    octets = (rows * columns * samples * frames * bits + 7) // 8
+    sizes = {octets, octets * 2 // 3} if photometric == "YBR_FULL_422" else {octets}
+    if length in {size + size % 2 for size in sizes} | sizes:
         return
-    picture = (rows * columns * samples * frames * bits + 7) // 8
-    if length > picture + picture % 2:
+    if length > min(sizes):
         raise HoldError("pixel-data-longer", "has more bytes than its picture", tag=tag, vr="OW")
+    raise HoldError("pixel-data-shorter", "has fewer bytes than its picture", tag=tag, vr="OW")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from pydicom.datadict import keyword_for_tag
 
+from anonymizer.engine.tables import advice
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -64,11 +66,23 @@ class Held:
     identity: Identity | None = None
 
 
+TWO_PATIENTS = Reason(
+    "two-patients",
+    "(0010,0020) LO",
+    "PatientID: the study names two patients, and a date shift for each would tear it; correct it at the source",
+)
+"""Holds a whole study; told by whoever sees all of it."""
+
+
 class HoldError(Exception):
-    """Raised inside the engine to hold the instance in hand; never leaves it."""
+    """Raised inside the engine to hold the instance in hand; never leaves it.
+
+    The message says what is wrong; what to do about it stands in ``reasons.toml``.
+    """
 
     def __init__(self, code: str, message: str, *, tag: int | None = None, vr: str = "") -> None:
         super().__init__(code)
+        message = f"{message}; {advice()[code]}"
         where = "" if tag is None else f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr}".strip()
         if tag is not None and (keyword := keyword_for_tag(tag)):
             message = f"{keyword}: {message}"

@@ -8,6 +8,8 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
+import pydicom
+
 from anonymizer.engine import tables
 from anonymizer.errors import ProfileError
 
@@ -30,8 +32,8 @@ class Profile:
     options : tuple of str
         Columns of Table E.1-1, as the table file spells them.
     digest : str
-        SHA-256 over everything that decides an answer: the options and the tables. Two profiles with one
-        digest give the same bytes.
+        SHA-256 over what decides the answers: the options, the tables, and the version of pydicom, whose
+        dictionary decides what an attribute is.
     """
 
     name: str
@@ -74,6 +76,8 @@ def load_profile(name: str) -> Profile:
     decides = {
         "options": options,
         "edition": tables.EDITION,
+        "pydicom": pydicom.__version__,
+        "method_codes": tables.method_codes(),
         "table": tables.rows_digest([[row.tag, row.basic, row.options] for row in tables.confidentiality_rows()]),
         "kept": tables.kept().digest,
         "sop_classes": tables.sop_classes().digest,

@@ -12,10 +12,13 @@ from functools import lru_cache
 
 from anonymizer.engine.keys import Key, Mac
 from anonymizer.engine.tables import REGISTERED_UIDS
+from anonymizer.errors import ProfileError
 
 VERSION = 1
 
 _CODE_BYTES = 10
+_CODE_CHARACTERS = 16
+_LONGEST_LO = 64
 _WEEK = 7
 _FEWEST_WEEKS = 52
 _SHIFTS = 469
@@ -56,9 +59,15 @@ class Pseudonyms:
         The purpose; pseudonyms of two projects never match.
     patient_id_prefix : str
         Stands before the code in PatientID, so that nobody takes it for a hospital's number.
+
+    Raises
+    ------
+    ProfileError
+        When a PatientID with that prefix would be no valid LO value (PS3.5 6.2).
     """
 
     def __init__(self, key: Key, project: str, *, patient_id_prefix: str = "DEID-") -> None:
+        check_prefix(patient_id_prefix)
         self._mac = Mac(key, project)
         self._prefix = patient_id_prefix
         self.key_id = key.key_id(project)
@@ -112,6 +121,23 @@ class Pseudonyms:
         For records only (a hospital's study, the state that it was seen in); never part of a data set.
         """
         return _code(self._mac(f"token/{purpose}", *texts))
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix of PatientID that makes no valid value.
+
+    ASCII alone, because a PatientID goes into data sets of every Specific Character Set (PS3.5 6.1.2.1).
+
+    Raises
+    ------
+    ProfileError
+        With what is wrong.
+    """
+    longest = _LONGEST_LO - _CODE_CHARACTERS
+    if len(prefix) > longest or prefix != prefix.lstrip() or not prefix.isascii() or not prefix.isprintable():
+        raise ProfileError(f"patient_id_prefix: at most {longest} printable ASCII characters, no space in front")
+    if "\\" in prefix:
+        raise ProfileError("patient_id_prefix: a backslash would make two PatientIDs of one")
 
 
 def _code(mac: bytes) -> str:

@@ -142,10 +142,10 @@ class Rules:
             if option == "retain_longitudinal_modified_dates" and _vr(tag) in {"DA", "DT", "TM"}:
                 return Rule(Action.MOVE_DATE, "C", f"{source}, {option}")
             # A "C" without a cleaner: the Basic profile's action says less than any cleaned value.
-        return Rule(self._strictest(tag, code), code, source)
+        return Rule(self._valid_everywhere(tag, code), code, source)
 
     @staticmethod
-    def _strictest(tag: int, code: str) -> Action:
+    def _valid_everywhere(tag: int, code: str) -> Action:
         """Resolve a compound code by its last letter.
 
         "X/D" means X unless the IOD needs D; without the IOD's Types at hand, the last letter is valid for

@@ -89,6 +89,7 @@ class Kept:
     binary: frozenset[int]
     structure: frozenset[int]
     fixed_dates: frozenset[int]
+    modalities: frozenset[str]
     digest: str
 
 
@@ -104,8 +105,15 @@ def kept() -> Kept:
         binary=_tags(data["binary"]["attributes"]),
         structure=_tags(data["structure"]["sequences"]),
         fixed_dates=_tags(data["fixed_dates"]["attributes"]),
+        modalities=frozenset(data["modalities"]["terms"]),
         digest=_toml_digest(data),
     )
+
+
+@cache
+def advice() -> dict[str, str]:
+    """Return ``reasons.toml``: what to do about each reason code."""
+    return tomllib.loads(_text("reasons.toml"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def decode(value: bytes, encodings: tuple[str, ...], tag: int, vr: str) -> str:
     if _REPLACEMENT in text or "\x1b" in text:
         raise HoldError(
             "undecodable-text",
-            "bytes that the data set's Specific Character Set does not explain; correct it at the source",
+            "bytes that the data set's Specific Character Set does not explain",
             tag=tag,
             vr=vr,
         )

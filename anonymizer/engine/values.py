@@ -113,7 +113,7 @@ def _dummy(_tag: int, vr: str, value: bytes, _context: Context) -> bytes | None:
 
 def _uid(_tag: int, _vr: str, value: bytes, context: Context) -> bytes | None:
     uids = value.decode("latin-1").split("\\")
-    return "\\".join(context.pseudonyms.uid(uid) for uid in uids).encode("ascii", "replace")
+    return "\\".join(context.pseudonyms.uid(uid) for uid in uids).encode("ascii")
 
 
 def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | None:

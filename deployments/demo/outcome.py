@@ -11,8 +11,8 @@ from typing import Any
 from deployments.demo.intake import Intake
 from deployments.demo.state import SITES
 from flows import lineage
+from flows.errors import LedgerError
 from flows.lineage import Balance
-from flows.records import LedgerError
 
 TABLE = """
 SELECT s.site, s.patient_id,

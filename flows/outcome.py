@@ -1,0 +1,160 @@
+"""The outcome of one study, put together for the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from anonymizer import PSEUDONYMS_VERSION, Held, Identity, Report
+from anonymizer.gate import Finding, Verdict
+from flows import records
+from flows.desk import ENGINE_VERSION, Desk
+from flows.inventory import Work
+
+__all__ = ["Attempt", "hold_of"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run's attempt at a study: what every outcome of it has in common.
+
+    Attributes
+    ----------
+    count : int
+        Instances that the hospital listed. An outcome speaks for all of them.
+    """
+
+    desk: Desk
+    work: Work
+    started: datetime
+    count: int
+
+    def held(
+        self,
+        holds: Sequence[records.Hold],
+        identities: Iterable[Identity | None] = (),
+        verdict: Verdict | None = None,
+    ) -> records.StudyOutcome:
+        """Return the outcome of a study that stays at the hospital, whole, for one or more reasons."""
+        reason = Counter(hold.code for hold in holds).most_common(1)[0][0]
+        known = [identity for identity in identities if identity]
+        return self._outcome("held", reason, known, verdict, holds=tuple(holds))
+
+    def delivered(
+        self, reports: Sequence[Report], deliveries: Sequence[records.Delivery], verdict: Verdict
+    ) -> records.StudyOutcome:
+        """Return the outcome of a study that passed the gate: loaded, but for what the cloud has otherwise."""
+        conflicts = {delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict"}
+        return self._outcome(
+            "held" if conflicts else "loaded",
+            "conflict" if conflicts else "",
+            reports,
+            verdict,
+            study_date=_first(report.study_date for report in reports),
+            instances=tuple(_instance(report, held=report.sop_instance_uid in conflicts) for report in reports),
+            holds=tuple(_conflict(instance) for instance in sorted(conflicts)),
+            deliveries=tuple(deliveries),
+        )
+
+    def _outcome(
+        self,
+        status: records.Status,
+        reason: str,
+        known: Sequence[Identity],
+        verdict: Verdict | None,
+        *,
+        study_date: str = "",
+        instances: tuple[records.Instance, ...] = (),
+        holds: tuple[records.Hold, ...] = (),
+        deliveries: tuple[records.Delivery, ...] = (),
+    ) -> records.StudyOutcome:
+        desk, profile, finished = self.desk, self.desk.anonymizer.profile, datetime.now(UTC)
+        return records.StudyOutcome(
+            site=desk.site,
+            project=desk.project,
+            run_id=desk.run_id,
+            work=self.work.work,
+            snapshot=self.work.snapshot,
+            patient_id=_first(identity.patient_id for identity in known),
+            study_instance_uid=self.work.study_instance_uid,
+            study_date=study_date,
+            modalities=tuple(sorted({identity.modality for identity in known} - {""})),
+            status=status,
+            reason=reason,
+            key_id=desk.anonymizer.pseudonyms.key_id,
+            pseudonyms=PSEUDONYMS_VERSION,
+            profile_name=profile.name,
+            profile_digest=profile.digest,
+            engine_version=ENGINE_VERSION,
+            source_instances=self.count,
+            started_at=self.started,
+            finished_at=finished,
+            seconds=(finished - self.started).total_seconds(),
+            series=_series(known),
+            instances=instances,
+            references=_references(verdict),
+            held=holds,
+            deliveries=deliveries,
+            checks=dict(verdict.checks) if verdict else {},
+        )
+
+
+def hold_of(what: Held | Finding) -> records.Hold:
+    """Return the record of what the engine holds, or of what the gate found."""
+    if isinstance(what, Finding):
+        return records.Hold(sop_instance_uid=what.instance, code=what.kind, place=what.path, message=what.rule)
+    return records.Hold(
+        sop_instance_uid=what.identity.sop_instance_uid if what.identity else "",
+        code=what.reason.code,
+        place=what.reason.where,
+        message=what.reason.message,
+    )
+
+
+def _conflict(instance: str) -> records.Hold:
+    return records.Hold(
+        sop_instance_uid=instance,
+        code="conflict",
+        place="",
+        message="the cloud has this instance with other bytes, and keeps them; find out which are right and delete the "
+        "others there",
+    )
+
+
+def _series(identities: Sequence[Identity]) -> tuple[records.Series, ...]:
+    counts = Counter((identity.series_instance_uid, identity.modality) for identity in identities)
+    return tuple(
+        records.Series(series_instance_uid=uid, modality=modality, instances=count)
+        for (uid, modality), count in sorted(counts.items())
+    )
+
+
+def _instance(report: Report, *, held: bool) -> records.Instance:
+    return records.Instance(
+        sop_instance_uid=report.sop_instance_uid,
+        series_instance_uid=report.series_instance_uid,
+        sop_class_uid=report.sop_class_uid,
+        status="held" if held else "loaded",
+        reason="conflict" if held else "",
+        size=report.size,
+        sha256=report.sha256,
+        md5=report.md5,
+    )
+
+
+def _references(verdict: Verdict | None) -> tuple[records.Reference, ...]:
+    return tuple(
+        records.Reference(
+            instance=reference.instance,
+            level=reference.level,
+            target=reference.target,
+            state="resolved" if reference.state == "resolved" else "dangling",
+        )
+        for reference in (verdict.references if verdict else ())
+    )
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text), "")

@@ -1,0 +1,44 @@
+"""The flow in this process, for whom a worker is too much."""
+
+from __future__ import annotations
+
+import httpx
+from prefect.settings import PREFECT_API_URL
+
+from flows.errors import TransientError
+from flows.route import route
+from flows.sites import load_sites
+
+__all__ = ["run_here"]
+
+_SECONDS = 10.0
+
+
+def run_here(site: str) -> None:
+    """Run the flow for one site; with the Prefect server of PREFECT_API_URL, or a temporary one.
+
+    Raises
+    ------
+    SitesError
+        When the sites file, or something that it names, is not usable.
+    FlowsError
+        When Prefect does not answer, or studies wait.
+    """
+    load_sites(only=site).site(site)
+    _check_prefect()
+    route(site)
+
+
+def _check_prefect() -> None:
+    """Ask Prefect for its health: its own answer to a server that is away is a page of frames."""
+    url = PREFECT_API_URL.value()
+    if not url:
+        return
+    try:
+        healthy = httpx.get(f"{url}/health", timeout=_SECONDS).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
+        healthy = False
+    if not healthy:
+        raise TransientError(
+            "Prefect does not answer at the address in PREFECT_API_URL: start its server, or unset the variable"
+        )
