@@ -103,6 +103,36 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_done(tmp_pat
     assert "cannot be written" in result.output
 
 
+def test_verify_finds_a_source_that_nobody_reported(proven: tuple[Path, Path, Path]) -> None:
+    _, destination, report = proven
+    content = json.loads(report.read_text())
+    gone = next(one for one in content["instances"] if one["status"] == "released")
+    content["instances"].remove(gone)
+    report.write_text(json.dumps(content))
+    (destination / gone["output"]).unlink()
+    code, found, _ = verified(proven)
+    assert code == 1
+    assert "source-unreported" in {one["kind"] for one in found["findings"]}
+
+
+def test_issuer_and_prefix_are_those_of_a_site(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct()})
+    anonymized(source, tmp_path / "plain", key)
+    anonymized(source, tmp_path / "out", key, "--issuer", "NORTH", "--prefix", "LUNG-")
+    (output,) = (tmp_path / "out").iterdir()
+    (plain,) = (tmp_path / "plain").iterdir()
+    patient, other = (pydicom.dcmread(path).PatientID for path in (output, plain))
+    assert patient.startswith("LUNG-")
+    assert patient[5:] != other[5:]
+
+
+def test_a_prefix_that_makes_two_patient_ids_is_refused(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct()})
+    options = ("--key", key, "--project", "demo", "--prefix", "A\\B")
+    result = entwash("anonymize", source, tmp_path / "out", *options)
+    assert (result.exit_code, "backslash" in result.output) == (2, True)
+
+
 def test_verify_finds_a_source_that_is_missing(proven: tuple[Path, Path, Path]) -> None:
     (proven[0] / "small" / "3").unlink()
     code, found, _ = verified(proven)

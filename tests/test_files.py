@@ -98,6 +98,12 @@ def test_codes_that_a_source_claims_stay_before_ours_and_no_other_text_comes_wit
     assert b"zq" not in released(data)
 
 
+def test_what_an_earlier_program_claims_to_have_retained_is_claimed_no_more() -> None:
+    retained = [code(number, "DCM", "retained") for number in ("113106", "113108", "113109", "113110", "113112")]
+    at = output(samples.ct(sequence(0x00120064, *retained)), "basic")
+    assert [one.CodeValue for one in at.DeidentificationMethodCodeSequence] == ["113100"]
+
+
 def test_removed_is_never_relaxed() -> None:
     """What another tool removed it may have replaced by a dummy; moving that would make it look like a date."""
     at = output(samples.ct(element(0x00280303, "CS", "REMOVED"), element(0x00080022, "DA", "20170314")))

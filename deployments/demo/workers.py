@@ -68,12 +68,16 @@ class Worker:
         """Where its output and that of its flow runs goes."""
         return self.process.log
 
-    def start(self) -> Self:
+    def start(self, *, clear: bool = True) -> Self:
         """Start; it takes a few seconds until it asks for runs, and nothing needs to wait for that.
 
-        It is its pool's only worker, so whatever the pool calls running is dead: see `clear_runs`.
+        Parameters
+        ----------
+        clear
+            It is its pool's only worker, so whatever the pool calls running is dead, and is cleared away:
+            see `PrefectServer.clear_runs`. Without it, a dead run's slot is free when its lease is over.
         """
-        if not self.process.running:
+        if clear and not self.process.running:
             self.server.clear_runs(self.pool)
         self.process.start()
         return self
