@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from anonymizer import AnonymizerError, Key, profile_names
 from anonymizer.folder import Settings, anonymize_folder, summary
-from flows.errors import FlowsError, SitesError
+from flows.errors import FlowsError, NotBegunError, SitesError
 
 __all__ = ["app"]
 
@@ -151,13 +151,16 @@ def run(
 
     Ends with 0 when all that was there is settled, 1 when something waits, 2 when it could not begin.
     """
+    # A temporary server of ours reports nothing to anybody; Prefect reads this when it is loaded.
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     from flows.run_here import run_here  # noqa: PLC0415 - Prefect takes a second to load
 
     if sites:
         os.environ["ENTWASH_SITES"] = str(sites.absolute())
     try:
         run_here(site)
-    except SitesError as error:
+    except (SitesError, NotBegunError) as error:
         _stop(error)
     except FlowsError as error:
         _messages.print(str(error), markup=False)
@@ -175,8 +178,17 @@ def _check_report(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
+    if path.is_file() and not _is_report(path):
+        _stop(OSError(f"report {path} is a file of another kind already; it is left as it is"))
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         _stop(OSError(f"report {path} cannot be written: name a file in a folder of yours"))
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        return "instances" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:

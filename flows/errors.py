@@ -6,6 +6,7 @@ The exception type decides every retry; nothing else does::
     ├── TransientError          try again: the other end is away, slow, broken or full
     │   ├── GoneError           it is no longer there: deleted at the other end meanwhile
     │   └── LedgerError         the ledger could not be written or read; nothing was recorded by halves
+    ├── NotBegunError           a run that a person asked for could not begin
     └── TerminalError           a person must act: the same attempt will fail the same way
         ├── SitesError          the sites file, or something that it names, is not usable
         └── RefusedError        the other end refused this very request and will refuse it again
@@ -16,7 +17,16 @@ path with one, or a password, because messages travel into logs and into Prefect
 
 from __future__ import annotations
 
-__all__ = ["FlowsError", "GoneError", "LedgerError", "RefusedError", "SitesError", "TerminalError", "TransientError"]
+__all__ = [
+    "FlowsError",
+    "GoneError",
+    "LedgerError",
+    "NotBegunError",
+    "RefusedError",
+    "SitesError",
+    "TerminalError",
+    "TransientError",
+]
 
 
 class FlowsError(Exception):
@@ -33,6 +43,10 @@ class GoneError(TransientError):
 
 class LedgerError(TransientError):
     """Tell that the ledger could not be written or read; nothing was recorded by halves."""
+
+
+class NotBegunError(FlowsError):
+    """Tell somebody at a terminal why the run that he asked for could not begin; nothing was done."""
 
 
 class TerminalError(FlowsError):

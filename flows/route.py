@@ -33,10 +33,8 @@ def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) 
 def move_study(label: str, desk: Desk, work: Work) -> StudyOutcome:
     """Move one study; `label` names it by its pseudonym."""
     outcome = move(desk, work)
-    get_run_logger().info(
-        "study %s: %s %s, %d instances, %.1f s",
-        label, outcome.status, outcome.reason, outcome.source_instances, outcome.seconds,
-    )  # fmt: skip
+    said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status
+    get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, outcome.source_instances, outcome.seconds)
     return outcome
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 from prefect.settings import PREFECT_API_URL
 
-from flows.errors import TransientError
+from flows.desk import Desk
+from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.route import route
 from flows.sites import load_sites
 
@@ -21,10 +22,20 @@ def run_here(site: str) -> None:
     ------
     SitesError
         When the sites file, or something that it names, is not usable.
+    NotBegunError
+        When an Orthanc or Prefect does not answer.
     FlowsError
-        When Prefect does not answer, or studies wait.
+        When studies wait.
     """
-    load_sites(only=site).site(site)
+    sites = load_sites(only=site)
+    try:
+        # Asked before Prefect, which would wrap the one good sentence into a page of frames.
+        with Desk.open(sites, site, run_id="") as desk:
+            desk.check()
+    except SitesError:
+        raise
+    except FlowsError as error:
+        raise NotBegunError(str(error)) from None
     _check_prefect()
     route(site)
 
@@ -39,6 +50,6 @@ def _check_prefect() -> None:
     except (httpx.HTTPError, httpx.InvalidURL):
         healthy = False
     if not healthy:
-        raise TransientError(
+        raise NotBegunError(
             "Prefect does not answer at the address in PREFECT_API_URL: start its server, or unset the variable"
         )

@@ -201,6 +201,23 @@ def test_lineage_counts_references_that_hold(place: Place) -> None:
     assert all(row["state"] == "resolved" for row in rows)
 
 
+def test_a_reference_to_another_study_is_not_called_dangling_when_that_study_is_there(place: Place) -> None:
+    first, second = studies.ct(1, 1, 1, 2, rows=16), studies.ct(1, 2, 1, 2, rows=16)
+    registration = studies.registration(1, 2, 2, second, fixed_frame=first[0].FrameOfReferenceUID, fixed_images=first)
+    place.receive(studies.to_bytes(one) for one in [*second, registration])
+    place.run()
+
+    def states() -> set[str]:
+        with lineage.connect(place.folder / "lineage") as tables:
+            return {str(row["state"]) for row in lineage.rows(tables, 'SELECT DISTINCT state FROM "references"')}
+
+    assert "dangling" in states()
+    place.receive(studies.to_bytes(one) for one in first)
+    place.run()
+    assert "dangling" not in states()
+    assert "elsewhere" in states()
+
+
 def test_the_spool_is_empty_after_a_run(place: Place) -> None:
     place.receive(CT)
     dead = place.folder / "lineage" / "spool" / "study-left"

@@ -17,6 +17,7 @@ from anonymizer.engine.pseudonyms import Pseudonyms
 from anonymizer.engine.rules import Rules
 from anonymizer.engine.text import encodings_of
 from anonymizer.engine.walk import SPECIFIC_CHARACTER_SET, Walk, reading_vr
+from anonymizer.errors import ProfileError
 
 _SOP_CLASS = 0x00080016
 _SOP_INSTANCE = 0x00080018
@@ -51,6 +52,11 @@ class Anonymizer:
     default_issuer : str
         Issuer of patient IDs that come without one.
 
+    Raises
+    ------
+    ProfileError
+        When the project has no name, or the prefix makes no valid PatientID.
+
     Examples
     --------
     >>> from anonymizer import Anonymizer, Key, load_profile
@@ -68,6 +74,8 @@ class Anonymizer:
         patient_id_prefix: str = "DEID-",
         default_issuer: str = "",
     ) -> None:
+        if not project.strip():
+            raise ProfileError("project: a purpose without a name cannot be told from another")
         self.profile = profile
         self.pseudonyms = Pseudonyms(key, project, patient_id_prefix=patient_id_prefix)
         self._rules = Rules(profile)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 import time
@@ -111,7 +112,8 @@ class Demo:
             self.display.plain(f"Logs: {self.state.folder}/*/*.log")
         else:
             self.display.plain("\nEverything is as promised.")
-        self._addresses()
+        self._query()
+        self._addresses(stay=stay)
         if stay:
             self.display.plain("\nEverything stays up until you press Ctrl-C.")
             with suppress(KeyboardInterrupt):
@@ -204,7 +206,8 @@ class Demo:
         total = sum(balance.loaded for balance in now.balances.values())
         triggers = [trigger for finished in now.finished.values() for trigger in finished]
         display.plain(
-            f"This demo: {sum(received.values())} instances arrived at the hospitals ({sent.sent.total()} files sent); "
+            f"This demo: {sum(received.values())} instances arrived at the hospitals ({sent.sent.total()} files sent, "
+            f"{sent.sent.total() - sum(received.values())} of them with an instance UID that was there already); "
             f"{loaded} were loaded, {total - loaded} were in the cloud already and were not loaded again."
         )
         display.plain(
@@ -212,17 +215,26 @@ class Demo:
             f"{now.failed} failed."
         )
 
-    def _addresses(self) -> None:
-        say, folder = self.display.plain, _short(self.state.folder)
-        python = _short(Path(sys.executable))
-        say("\nOne query to try, now or later:")
-        say(f'  {python} -c "{QUERY}"'.format(file=f"{folder}/lineage/lineage.duckdb"))
-        say(f"\nPrefect        {self.server.ui_url}")
+    def _query(self) -> None:
+        python, folder = _short(Path(sys.executable)), _short(self.state.folder)
+        self.display.plain("\nOne query to try, now or later:")
+        self.display.plain(f'  {python} -c "{QUERY}"'.format(file=f"{folder}/lineage/lineage.duckdb"))
+
+    def _addresses(self, *, stay: bool) -> None:
+        say = self.display.plain
+        if not stay:
+            say(
+                "\nThere is no terminal, so everything stops now. At a terminal, `make demo` stays up:"
+            )
+        say(f"\nPrefect      {self.server.ui_url}")
         for name in ("cloud", *SITES):
             orthanc = self.orthancs[name]
             where = _short(self.state.password_file(name))
-            say(f"Orthanc {name:<6} {orthanc.url}   user {orthanc.username}, password in {where}")
-        say(f"Commands such as `entwash run north` find all of it after: . {_short(self.state.environment_file)}")
+            say(f"Orthanc {name:<5}{orthanc.url}   user {orthanc.username}, password in {where}")
+        if stay:
+            environment = shlex.quote(str(_short(self.state.environment_file)))
+            entwash = _short(Path(sys.executable).with_name("entwash"))
+            say(f"Commands find all of it after `. {environment}`, such as `{entwash} run north`.")
 
     def _count(self, name: str) -> int:
         statistics: Any = self.orthancs[name].get("/statistics")
@@ -249,6 +261,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.data is not None and not options.data.is_dir():
         parser.error(f"--data: {options.data} is no folder")
+    if options.data is not None and not any(intake.is_dicom(file) for file in options.data.rglob("*")):
+        parser.error(f"--data: there are no DICOM files in {options.data}")
     return options
 
 

@@ -81,6 +81,14 @@ def _send(intake: Intake, hospital: Orthanc, site: str, data: bytes) -> bool:
     return taken
 
 
+def is_dicom(file: Path) -> bool:
+    """Tell whether a file has the prefix of PS3.10 7.1; most others have no pixels for anybody."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return content.read(132)[128:] == b"DICM"
+
+
 def _files(folder: Path) -> Iterator[Path]:
     return (file for file in sorted(folder.rglob("*")) if file.is_file())
 

@@ -52,11 +52,43 @@ SELECT
     i.status, i.reason, i.size, i.sha256, i.md5
 FROM raw.latest, unnest(instances) AS t (i);
 
+-- The gate knows one study; whether a target came with another one is known here.
 CREATE VIEW "references" AS
+WITH
+released AS (
+    SELECT DISTINCT site, project, i.sop_instance_uid AS target
+    FROM raw.latest, unnest(instances) AS t (i)
+    WHERE i.status = 'loaded'
+    UNION
+    SELECT DISTINCT site, project, i.series_instance_uid
+    FROM raw.latest, unnest(instances) AS t (i)
+    WHERE i.status = 'loaded'
+    UNION
+    SELECT DISTINCT site, project, study_instance_uid
+    FROM raw.latest
+    WHERE status = 'loaded'
+    UNION
+    SELECT DISTINCT site, project, r.target
+    FROM raw.latest, unnest("references") AS t (r)
+    WHERE r.state = 'resolved' AND status = 'loaded'
+),
+
+edges AS (
+    SELECT site, project, work, run_id, study_instance_uid, unnest("references") AS r
+    FROM raw.latest
+)
+
 SELECT
-    site, project, work, run_id, study_instance_uid,
-    r.instance, r.level, r.target, r.state
-FROM raw.latest, unnest("references") AS t (r);
+    e.site, e.project, e.work, e.run_id, e.study_instance_uid,
+    e.r.instance, e.r.level, e.r.target,
+    CASE
+        WHEN e.r.state = 'resolved' THEN 'resolved'
+        WHEN c.target IS NOT NULL THEN 'elsewhere'
+        ELSE 'dangling'
+    END AS state
+FROM edges AS e
+LEFT JOIN released AS c
+    ON e.site = c.site AND e.project = c.project AND e.r.target = c.target;
 
 -- A held study shows even if nobody wrote down a finding.
 CREATE VIEW held AS
