@@ -24,6 +24,8 @@ from anonymizer.engine.profile import load_profile
 from anonymizer.errors import FolderError
 from anonymizer.staging import staging
 
+_NO_FILE = "a link to a folder, a folder that is closed, a pipe or a device"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -98,10 +100,7 @@ def anonymize_folder(
             answers.append(answer)
             progress(len(answers), len(files))
         answers = _hold_conflicts(_hold_two_patients(answers), destination)
-        for number, answer in enumerate(answers):
-            if answer.report:
-                _staged(folder, number).replace(output_path(destination, answer.report))
-    return answers
+        return [_named(answer, _staged(folder, number), destination) for number, answer in enumerate(answers)]
 
 
 def files_below(source: Path, *, without: Path | None = None) -> Iterator[Path]:
@@ -114,9 +113,16 @@ def files_below(source: Path, *, without: Path | None = None) -> Iterator[Path]:
     left_out = without.resolve() if without else None
     if left_out == source.resolve():
         raise FolderError("source and destination are the same folder")
-    for folder, names, files in os.walk(source):
-        names[:] = sorted(name for name in names if (Path(folder) / name).resolve() != left_out)
+    closed: list[Path] = []
+    for folder, names, files in os.walk(source, onerror=lambda error: closed.append(Path(str(error.filename)))):
+        inside = [Path(folder) / name for name in sorted(names) if (Path(folder) / name).resolve() != left_out]
+        names[:] = [path.name for path in inside]
+        # A linked folder is not entered, since it can lead in circles; whoever links one reads so in the report.
+        yield from (path for path in inside if path.is_symlink())
         yield from (Path(folder) / name for name in sorted(files))
+        while closed:
+            yield closed.pop()
+    yield from closed
 
 
 def output_path(destination: Path, report: Report) -> Path:
@@ -183,7 +189,12 @@ def _work(job: tuple[Path, Path]) -> Answer:
 def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
     try:
         if path.exists() and not path.is_file():
-            return Answer(path, reason=HoldError("unreadable-file", "a pipe, socket or device").reason)
+            return Answer(
+                path,
+                reason=HoldError(
+                    "unreadable-file", "a link to a folder, a folder that is closed, a pipe or a device"
+                ).reason,
+            )
         data = path.read_bytes()
     except OSError as error:
         return Answer(path, reason=HoldError("unreadable-file", f"cannot be read: {error.strerror}").reason)
@@ -215,7 +226,6 @@ def _hold_conflicts(answers: list[Answer], destination: Path) -> list[Answer]:
         if answer.report:
             digests[answer.report.sop_instance_uid].add(answer.report.sha256)
     twice = HoldError("instance-twice", "another file has it too, with other content", tag=0x00080018, vr="UI").reason
-    there = HoldError("output-exists", "an output of that name stands in the destination, with other bytes").reason
 
     def held(answer: Answer) -> Reason | None:
         if not answer.report:
@@ -223,9 +233,27 @@ def _hold_conflicts(answers: list[Answer], destination: Path) -> list[Answer]:
         if len(digests[answer.report.sop_instance_uid]) > 1:
             return twice
         path = output_path(destination, answer.report)
-        return there if path.exists() and _sha256(path) != answer.report.sha256 else None
+        return _output_exists() if path.exists() and _sha256(path) != answer.report.sha256 else None
 
     return [replace(answer, report=None, reason=reason) if (reason := held(answer)) else answer for answer in answers]
+
+
+def _named(answer: Answer, staged: Path, destination: Path) -> Answer:
+    """Give a staged output its name; what another run put there meanwhile is left as it is."""
+    if not answer.report:
+        return answer
+    path = output_path(destination, answer.report)
+    try:
+        os.link(staged, path)  # unlike a rename, a link replaces nothing
+    except FileExistsError:
+        return (
+            answer if _sha256(path) == answer.report.sha256 else replace(answer, report=None, reason=_output_exists())
+        )
+    return answer
+
+
+def _output_exists() -> Reason:
+    return HoldError("output-exists", "an output of that name stands in the destination, with other bytes").reason
 
 
 def _sha256(path: Path) -> str:

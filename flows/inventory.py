@@ -85,6 +85,8 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[
         instances = desk.hospital.count_instances(study.orthanc_id)
     except GoneError:
         return  # deleted since it was listed: there is nothing left to move
+    if not instances:
+        return
     yield Work(
         orthanc_id=study.orthanc_id,
         source_uid=study.study_instance_uid,
@@ -97,7 +99,9 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[
 
 def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     token = desk.anonymizer.pseudonyms.token
-    return token("work", study.orthanc_id), token("snapshot", study.orthanc_id, study.last_update)
+    # Orthanc leaves LastUpdate alone when an instance is deleted, and the series change with some deletions only.
+    state = (study.orthanc_id, study.last_update, *sorted(study.series))
+    return token("work", study.orthanc_id), token("snapshot", *state)
 
 
 def _is_settled(settled: Settled | None, snapshot: str, profile_digest: str) -> bool:

@@ -9,7 +9,7 @@ from prefect.client.schemas import State
 
 from flows.artifacts import publish
 from flows.desk import Desk
-from flows.errors import TransientError
+from flows.errors import FlowsError, TerminalError, TransientError
 from flows.inventory import Work, find_work
 from flows.records import StudyOutcome
 from flows.run import Tally, recorded_run
@@ -32,7 +32,14 @@ def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) 
 )
 def move_study(label: str, desk: Desk, work: Work) -> StudyOutcome:
     """Move one study; `label` names it by its pseudonym."""
-    outcome = move(desk, work)
+    try:
+        outcome = move(desk, work)
+    except FlowsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its text could hold a value, and Prefect keeps every text
+        raise TerminalError(
+            f"a study failed in a way that nobody foresaw ({type(error).__name__}); it stays in flight. Report it"
+        ) from None
     said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status
     get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, outcome.source_instances, outcome.seconds)
     return outcome

@@ -6,6 +6,7 @@ the whole study. Nothing goes to the cloud before that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from anonymizer import TWO_PATIENTS, Held, Report
+from anonymizer import TWO_PATIENTS, Held, Identity, Report
 from anonymizer.gate import Evidence, Gate, Verdict, examine
 from flows import records
 from flows.desk import THREADS, Desk
+from flows.errors import TransientError
 from flows.inventory import Work
-from flows.orthanc import orthanc_id
+from flows.orthanc import InstanceAtSite, orthanc_id
 from flows.outcome import Attempt, hold_of
 
 __all__ = ["move"]
@@ -55,35 +57,70 @@ def move(desk: Desk, work: Work) -> records.StudyOutcome:
 
 def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.StudyOutcome:
     instances = desk.hospital.instances(work.orthanc_id)
+    if len(instances) != work.instances:
+        raise TransientError("a study changes at the hospital while it is looked at. It will be tried again")
     attempt = Attempt(desk, work, started, len(instances))
-    if desk.hospital.same_study(work.source_uid) > 1:
+    if len(desk.hospital.studies_of(work.source_uid)) > 1:
         return attempt.held([hold_of(Held(TWO_PATIENTS))])
 
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
-    jobs = [(instance.orthanc_id, spool / str(number)) for number, instance in enumerate(instances)]
+    jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]
     treated = _in_threads(lambda job: _treat(desk, *job), jobs)
     outputs = [one for one in treated if isinstance(one, Output)]
-    holds = [one for one in treated if isinstance(one, Held)]
-    identities = [one.report for one in outputs] + [one.identity for one in holds]
-    if holds:
-        return attempt.held([hold_of(one) for one in holds], identities)
+    held = [one for one in treated if isinstance(one, Held)]
+    identities = [*(one.report for one in outputs), *(one.identity for one in held if one.identity)]
+    _check_study(work, identities)
+    if holds := [hold_of(one) for one in held] + _twice(identities):
+        return attempt.held(holds, identities)
 
     verdict = _prove(outputs)
     if not verdict.passed:
         return attempt.held([hold_of(finding) for finding in verdict.findings], identities, verdict)
+    reports = [output.report for output in outputs]
+    if _is_under_another_patient(desk, reports[0]):
+        return attempt.held([hold_of(Held(TWO_PATIENTS))], identities, verdict)
 
     deliveries = _in_threads(lambda output: _deliver(desk, output), outputs)
-    return attempt.delivered([output.report for output in outputs], deliveries, verdict)
+    return attempt.delivered(reports, deliveries, verdict)
 
 
-def _treat(desk: Desk, instance: str, path: Path) -> Output | Held:
+def _treat(desk: Desk, instance: InstanceAtSite, path: Path) -> Output | Held:
     """Extract and anonymize one instance, and let the gate look at both sides while they are at hand."""
-    source = desk.hospital.fetch(instance)
+    source = desk.hospital.fetch(instance.orthanc_id)
+    if len(source) != instance.size:
+        raise TransientError("an instance came with another size than the hospital says it has. It will be tried again")
     result = desk.anonymizer.anonymize(source)
     if isinstance(result, Held):
         return result
     path.write_bytes(result.data)
     return Output(result.report, examine(source, result.data), path)
+
+
+def _check_study(work: Work, known: Sequence[Identity]) -> None:
+    """Refuse to go on with an instance of another study: then one of this study is missing."""
+    if any(identity.study_instance_uid != work.study_instance_uid for identity in known):
+        raise TransientError("the hospital gave an instance of another study: see its Orthanc's log")
+
+
+def _twice(known: Sequence[Identity]) -> list[records.Hold]:
+    """Return a hold for each SOPInstanceUID that two instances of the study have."""
+    counts = Counter(identity.sop_instance_uid for identity in known)
+    return [
+        records.Hold(
+            sop_instance_uid=uid,
+            code="instance-twice",
+            place="(0008,0018) UI",
+            message="SOPInstanceUID: two instances of the study have it; find out which is right",
+        )
+        for uid, count in sorted(counts.items())
+        if count > 1
+    ]
+
+
+def _is_under_another_patient(desk: Desk, report: Report) -> bool:
+    """Tell whether the cloud has this study for another PatientID: the hospital corrected it since."""
+    here = orthanc_id(report.patient_id, report.study_instance_uid)
+    return bool(desk.cloud.studies_of(report.study_instance_uid) - {here})
 
 
 def _prove(outputs: Sequence[Output]) -> Verdict:

@@ -30,8 +30,9 @@ TEXT_VRS = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "S
 BINARY_VRS = ("OB", "OW", "OL", "OF", "OD", "OV", "UN")
 PICTURES = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 # What a sample has to say itself, or what is not to be written into a data set at all.
-# Character set and SOP class decide everything else, and a picture of another length holds the instance.
-NOT_PLANTED = {0x00080005, 0x00080016, 0x7FE00008, 0x7FE00009, 0x7FE00010}
+# Character set and SOP class decide everything else; writing in the picture, or another length of it, holds the
+# instance.
+NOT_PLANTED = {0x00080005, 0x00080016, 0x00280301, 0x7FE00008, 0x7FE00009, 0x7FE00010}
 
 Place = Callable[[list[bytes], How], bytes]
 

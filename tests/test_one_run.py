@@ -116,6 +116,55 @@ def test_two_patients_in_one_study_are_held(place: Place) -> None:
     assert counts(place.cloud) == 0
 
 
+def test_a_patient_id_that_was_corrected_after_loading_doubles_nothing(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    corrected = studies.ct(1, 1, 1, 6, rows=16)
+    for image in corrected:
+        image.PatientID = "CORRECTED"
+    ask(place.hospital, "DELETE", f"/patients/{ask(place.hospital, 'GET', '/patients')[1][0]}")
+    place.receive(studies.to_bytes(image) for image in corrected)
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, outcome.reason, counts(place.cloud)) == ("held", "two-patients", 6)
+
+
+def test_one_instance_uid_in_two_series_is_held(place: Place) -> None:
+    first, second = studies.ct(1, 1, 1, 1, rows=16)[0], studies.ct(1, 1, 2, 1, rows=16)[0]
+    second.SOPInstanceUID = first.SOPInstanceUID
+    second.file_meta.MediaStorageSOPInstanceUID = first.SOPInstanceUID
+    place.receive([studies.to_bytes(first), studies.to_bytes(second)])
+
+    (outcome,) = place.run()
+
+    assert (outcome.status, outcome.reason, counts(place.cloud)) == ("held", "instance-twice", 0)
+
+
+def test_an_instance_deleted_before_its_turn_is_not_called_loaded(place: Place) -> None:
+    place.receive(CT)
+    with place.desk() as desk:
+        (work,) = find_work(desk, set())
+        ask(place.hospital, "DELETE", f"/instances/{ask(place.hospital, 'GET', '/instances')[1][0]}")
+        with pytest.raises(TransientError, match="changes at the hospital"):
+            move(desk, work)
+    assert counts(place.cloud) == 0
+
+    (outcome,) = place.run()
+
+    assert (outcome.source_instances, counts(place.cloud), place.balance().balanced) == (5, 5, True)
+
+
+def test_a_picture_that_lost_its_pixels_is_held(place: Place) -> None:
+    images = studies.ct(1, 1, 1, 2, rows=16)
+    del images[1].PixelData
+    place.receive(studies.to_bytes(image) for image in images)
+
+    (outcome,) = place.run()
+
+    assert (outcome.reason, counts(place.cloud)) == ("pixel-data-missing", 0)
+
+
 def test_other_bytes_in_the_cloud_are_held_and_never_overwritten(place: Place) -> None:
     place.receive(CT)
     place.run()

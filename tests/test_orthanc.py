@@ -99,7 +99,7 @@ QUESTIONS: dict[str, Callable[[Orthanc], object]] = {
     "studies": lambda orthanc: list(orthanc.studies()),
     "instances": lambda orthanc: orthanc.instances(PLANTED),
     "count_instances": lambda orthanc: orthanc.count_instances(PLANTED),
-    "same_study": lambda orthanc: orthanc.same_study(ROOT),
+    "studies_of": lambda orthanc: orthanc.studies_of(ROOT),
     "changes": lambda orthanc: orthanc.changes(0),
     "fetch": lambda orthanc: orthanc.fetch(PLANTED),
     "stored_md5": lambda orthanc: orthanc.stored_md5(PLANTED),
@@ -334,11 +334,11 @@ def test_instances_are_listed_series_by_series_in_one_order(orthanc: Orthanc) ->
 
 def test_one_study_of_two_patient_ids_counts_as_two(orthanc: Orthanc) -> None:
     one = Instance("P1")
-    assert orthanc.same_study(one.study_uid) == 0
+    assert len(orthanc.studies_of(one.study_uid)) == 0
     orthanc.store(one.data)
-    assert orthanc.same_study(one.study_uid) == 1
+    assert len(orthanc.studies_of(one.study_uid)) == 1
     orthanc.store(Instance("P2", number=2).data)
-    assert orthanc.same_study(one.study_uid) == 2
+    assert len(orthanc.studies_of(one.study_uid)) == 2
 
 
 def test_the_change_feed_goes_on_where_it_was_left(orthanc: Orthanc) -> None:

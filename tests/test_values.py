@@ -236,7 +236,7 @@ def test_no_age_is_above_ninety(age: str, expected: str) -> None:
         ("20170314-20170401", "19000101"),
         ("00010101", "19000101"),
         ("2017-03-14", "19000101"),
-        ("99991231", moved("99991231")),
+        ("99991231", "19000101"),
     ],
 )
 def test_a_date_moves_or_becomes_a_dummy(written: str, expected: str) -> None:
@@ -413,3 +413,15 @@ def test_what_an_icon_a_signature_or_an_earlier_value_says_is_gone(number: str, 
 def test_incoming_encrypted_attributes_tell_nothing() -> None:
     inside = item(element(0x04000510, "UI", "1.2.840.10008.1.2.1"), element(0x04000520, "OB", b"zqencrypted "))
     assert b"zq" not in released(samples.ct(sequence(0x04000500, inside)))
+
+
+@pytest.mark.parametrize("placeholder", ["19000101", "19700101", "11110101", "18581117", "99991231"])
+def test_a_date_that_stands_for_none_does_not_show_by_how_far_the_others_moved(placeholder: str) -> None:
+    at = output(samples.ct(element(tag("ContentDate"), "DA", placeholder)))
+    assert at.ContentDate == "19000101"
+    assert at.StudyDate == samples.moved(samples.STUDY_DATE)
+
+
+def test_a_month_and_a_day_are_no_offset_from_utc() -> None:
+    at = output(samples.ct(element(tag("AcquisitionDateTime"), "DT", "2017-0314")))
+    assert at.AcquisitionDateTime == "19000101000000"

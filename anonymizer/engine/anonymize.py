@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 
-from pydicom.uid import MediaStorageDirectoryStorage
+from pydicom.uid import UID, MediaStorageDirectoryStorage, RTDoseStorage
 
 from anonymizer.engine import markers, meta, objects, tables, values
 from anonymizer.engine.context import Context
@@ -29,9 +29,13 @@ _PATIENT_NAME = 0x00100010
 _PATIENT_ID = 0x00100020
 _ISSUER = 0x00100021
 _FRAMES = 0x00280008
+_ROWS = 0x00280010
+_PIXEL_DATA = 0x7FE00010
 _PHOTOMETRIC = 0x00280004
 _PICTURES = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}  # bits of a sample, where the tag tells them
 _CODE_VALUE = 0x00080100
+# A dose may be a curve of points instead of a picture (PS3.3 C.8.8.3).
+_WITHOUT_PIXELS = frozenset({str(RTDoseStorage)})
 
 
 class Anonymizer:
@@ -217,8 +221,12 @@ class _Source:
         objects.check_overlays(self.value, self.number)
         frames = self.text(_FRAMES)
         frame_count = int(frames) if frames.isdecimal() else 1
+        if self.value(_ROWS) and not any(tag in self._by_tag for tag in _PICTURES) and sop_class not in _WITHOUT_PIXELS:
+            raise HoldError("pixel-data-missing", "is not there, though the picture has rows", tag=_PIXEL_DATA, vr="OW")
         for tag, bits in _PICTURES.items():
             pixels = self._by_tag.get(tag)
+            if pixels and pixels.fragments and not UID(self.file.transfer_syntax).is_encapsulated:
+                raise HoldError("length-wrong", "in fragments, in a transfer syntax without", tag=tag, vr="OB")
             if pixels and not pixels.fragments:
                 objects.check_pixel_length(
                     tag, pixels.stop - pixels.start, self.number, frame_count, bits, self.text(_PHOTOMETRIC)

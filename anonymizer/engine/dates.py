@@ -6,17 +6,24 @@ import re
 from datetime import date, timedelta
 
 _DA = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})\.(\d{2})\.(\d{2})")  # the second is ACR-NEMA 300's
-_DT = re.compile(r"(\d{4})(?:(\d{2})(?:(\d{2})((?:\d{2}){0,3}(?:(?<=\d{6})\.\d{1,6})?))?)?([+-]\d{4})?")
+# Offsets from UTC are whole quarters of an hour: in "2017-0314" stands a month and a day.
+_DT = re.compile(
+    r"(\d{4})(?:(\d{2})(?:(\d{2})((?:\d{2}){0,3}(?:(?<=\d{6})\.\d{1,6})?))?)?"
+    r"((?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2]))(?:00|15|30|45))?"
+)
 _TM = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
 _AS = re.compile(r"(\d{3})([DWMY])")
 
 _DAYS_OF = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
+# What programs write for "no date". Moved, it would show by how far; so would a year that no image was made in.
+_PLACEHOLDERS = frozenset({date(1970, 1, 1)})
+_FIRST_YEAR, _LAST_YEAR = 1920, 2100
 OLDEST_AGE = "090Y"
 _OLDEST_YEARS = 89
 
 
 def move_date(text: str, days: int) -> str | None:
-    """Move a DA value; None where it is no date or leaves the calendar."""
+    """Move a DA value; None where it is no date, or one that stands for none."""
     match = _DA.fullmatch(text)
     if not match:
         return None
@@ -66,6 +73,9 @@ def cap_age(text: str) -> str | None:
 
 def _move(year: int, month: int, day: int, days: int) -> date | None:
     try:
-        return date(year, month, day) + timedelta(days=days)
-    except (ValueError, OverflowError):
+        whole = date(year, month, day)
+    except ValueError:
         return None
+    if whole in _PLACEHOLDERS or not _FIRST_YEAR <= year <= _LAST_YEAR:
+        return None
+    return whole + timedelta(days=days)

@@ -12,6 +12,7 @@ from anonymizer.engine.outcome import HoldError
 from anonymizer.engine.parse import EXPLICIT_BIG, EXPLICIT_LITTLE, HAS_LONG_LENGTH, IMPLICIT_LITTLE, Syntax, parse
 
 _PREAMBLE = 128
+_LARGEST_INFLATED = 1 << 30  # a few kilobytes can be made to fill a machine
 _PREFIX = b"DICM"
 _GROUP_LENGTH = 0x00020000
 _SOP_CLASS = 0x00020002
@@ -123,9 +124,11 @@ def _inflate(deflated: bytes) -> bytes:
     """Return what a deflated data set holds (PS3.5 A.5); bytes behind the stream are dropped."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        inflated = inflater.decompress(deflated)
+        inflated = inflater.decompress(deflated, _LARGEST_INFLATED)
     except zlib.error:
         raise HoldError("truncated", "the deflated data set cannot be inflated") from None
+    if len(inflated) == _LARGEST_INFLATED:
+        raise HoldError("too-large", "the deflated data set is larger than a gibibyte")
     if not inflater.eof:
         raise HoldError("truncated", "the deflated data set ends too soon")
     return inflated

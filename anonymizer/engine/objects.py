@@ -12,10 +12,12 @@ Value = Callable[[int], bytes]
 _SOP_CLASS = 0x00080016
 _IMAGE_TYPE = 0x00080008
 _BURNED_IN_ANNOTATION = 0x00280301
+_CONVERSION_TYPE = 0x00080064
 _BITS_ALLOCATED = 0x00280100
 _OVERLAY_BITS_ALLOCATED = 0x60000100
 _OVERLAY_BIT_POSITION = 0x60000102
-_OVERLAY_DATA = 0x60003000
+# In any component of Image Type, however a vendor spells them.
+_SCREENS = (b"SCREEN", b"CAPTURE", b"DOSE_INFO", b"REPORT")
 
 
 def check_sop_class(sop_class_uid: str) -> None:
@@ -36,11 +38,12 @@ def check_burned_in(value: Value) -> None:
 
     A NO is no proof; the SOP classes that usually carry writing are held whatever they say.
     """
-    if value(_BURNED_IN_ANNOTATION).strip(b"\0 ").upper() == b"YES":
-        raise HoldError("burned-in-risk", "says that names stand in the pixels", tag=_BURNED_IN_ANNOTATION, vr="CS")
-    kinds = {kind.strip(b"\0 ").upper() for kind in value(_IMAGE_TYPE).split(b"\\")}
-    if kinds & {b"SCREEN SAVE", b"SCREEN", b"SECONDARY CAPTURE"}:
+    if value(_BURNED_IN_ANNOTATION).strip(b"\0 ").upper() not in {b"", b"NO"}:
+        raise HoldError("burned-in-risk", "does not say NO", tag=_BURNED_IN_ANNOTATION, vr="CS")
+    if any(word in value(_IMAGE_TYPE).upper() for word in _SCREENS):
         raise HoldError("burned-in-risk", "says that the picture shows a screen", tag=_IMAGE_TYPE, vr="CS")
+    if value(_CONVERSION_TYPE).strip(b"\0 ").upper() == b"WSD":
+        raise HoldError("burned-in-risk", "says that a workstation drew it", tag=_CONVERSION_TYPE, vr="CS")
 
 
 def check_overlays(value: Value, number: Callable[[int], int | None]) -> None:
@@ -55,7 +58,7 @@ def check_overlays(value: Value, number: Callable[[int], int | None]) -> None:
             value(tag + here) and number(tag + here) != usual
             for tag, usual in ((_OVERLAY_BITS_ALLOCATED, 1), (_OVERLAY_BIT_POSITION, 0))
         )
-        if embedded and not value(_OVERLAY_DATA + here):
+        if embedded:
             raise HoldError(
                 "overlay-in-pixels",
                 "an overlay stands in the high bits of the pixels",

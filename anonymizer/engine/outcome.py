@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, keyword_for_tag, repeater_has_tag
 
 from anonymizer.engine.tables import advice
 
@@ -83,6 +83,9 @@ class HoldError(Exception):
     def __init__(self, code: str, message: str, *, tag: int | None = None, vr: str = "") -> None:
         super().__init__(code)
         message = f"{message}; {advice()[code]}"
+        if tag is not None and not (dictionary_has_tag(tag) or repeater_has_tag(tag)):
+            tag = None  # in a broken file a "tag" can be four letters of a name
+            message = f"an element that the dictionary does not know: {message}"
         where = "" if tag is None else f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr}".strip()
         if tag is not None and (keyword := keyword_for_tag(tag)):
             message = f"{keyword}: {message}"

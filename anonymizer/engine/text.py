@@ -9,17 +9,26 @@ from anonymizer.engine.outcome import HoldError
 
 _ESCAPE = b"\x1b"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_UNKNOWN = ""
 ASCII = ("ascii",)
 
 
 def encodings_of(character_set: bytes) -> tuple[str, ...]:
-    """Return Python's names for a Specific Character Set (0008,0005); "" for a term that nobody defined."""
+    """Return Python's names for a Specific Character Set (0008,0005).
+
+    Raises
+    ------
+    HoldError
+        When a term is none that PS3.3 C.12.1.1.2 defines: it would stay, and every text is read by it.
+    """
     terms = [term.strip(" \0") for term in character_set.decode("latin-1").split("\\")]
     if terms in ([""], ["ISO_IR 6"]):
         return ASCII
     terms[0] = terms[0] or "ISO 2022 IR 6"
-    return tuple(python_encoding.get(term, _UNKNOWN) for term in terms)
+    if not all(term in python_encoding for term in terms):
+        raise HoldError(
+            "unknown-character-set", "holds a term that the standard does not define", tag=0x00080005, vr="CS"
+        )
+    return tuple(python_encoding[term] for term in terms)
 
 
 def decode(value: bytes, encodings: tuple[str, ...], tag: int, vr: str) -> str:
@@ -33,13 +42,11 @@ def decode(value: bytes, encodings: tuple[str, ...], tag: int, vr: str) -> str:
     value = value.rstrip(b"\0 ")
     if value.isascii() and _ESCAPE not in value:
         return value.decode("ascii")
-    text = _REPLACEMENT
-    if _UNKNOWN not in encodings:
-        try:
-            escaped = _ESCAPE in value
-            text = decode_bytes(value, encodings, TEXT_VR_DELIMS) if escaped else value.decode(encodings[0])
-        except (UnicodeError, LookupError, UserWarning):  # pydicom warns, and where warnings are errors it raises
-            text = _REPLACEMENT
+    try:
+        escaped = _ESCAPE in value
+        text = decode_bytes(value, encodings, TEXT_VR_DELIMS) if escaped else value.decode(encodings[0])
+    except (UnicodeError, LookupError, UserWarning):  # pydicom warns, and where warnings are errors it raises
+        text = _REPLACEMENT
     if _REPLACEMENT in text or "\x1b" in text:
         raise HoldError(
             "undecodable-text",

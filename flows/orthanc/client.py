@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -116,13 +117,15 @@ class Orthanc:
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_statistics(orthanc_study_id))
         return self._parsed(what, answer, lambda said: int(said["CountInstances"]))
 
-    def same_study(self, study_instance_uid: str) -> int:
-        """Count the studies with this StudyInstanceUID: two mean two PatientIDs inside one study."""
+    def studies_of(self, study_instance_uid: str) -> frozenset[str]:
+        """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one."""
         what, orthanc = "studies of one StudyInstanceUID", self._wire.orthanc
         # pyorthanc's own post_tools_lookup sends a form, which httpx deprecates for text.
         url = f"{self._server.url}/tools/lookup"
         answer = self._wire.ask(what, lambda: orthanc.post(url, content=study_instance_uid))
-        return self._parsed(what, answer, lambda said: [row["Type"] for row in _rows(said)].count("Study"))
+        return self._parsed(
+            what, answer, lambda said: frozenset(str(row["ID"]) for row in said[:] if row["Type"] == "Study")
+        )
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """Read the change feed from the row after `since` on; gaps in Seq are normal."""
@@ -143,7 +146,13 @@ class Orthanc:
             answer = self._wire.carry("a digest", "GET", path)
         except GoneError:
             return None
-        return answer.body.decode("ascii", "replace").strip()
+        digest = answer.body.decode("ascii", "replace").strip().lower()
+        if not re.fullmatch(r"[0-9a-f]{32}", digest):
+            raise TransientError(
+                f"The Orthanc at {self._server.place} gave something for a digest that is none; "
+                "see what stands between. It will be tried again"
+            )
+        return digest
 
     def store(self, data: bytes) -> Stored:
         """Store one DICOM file; Orthanc keeps what it has unless OverwriteInstances is set there."""
