@@ -5,13 +5,14 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, RTPlanStorage
+from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian, RTPlanStorage
 
 from anonymizer.gate import examine
 from tests.gate_samples import (
     as_bytes,
+    big_endian,
     ct,
     deflated,
     judged,
@@ -95,8 +96,9 @@ def test_a_kept_uid_is_seen_at_any_depth() -> None:
         in_study.ReferencedSOPInstanceUID = source.StudyInstanceUID
 
     verdict = verdict_of(change, [source])
-    finding = next(item for item in verdict.findings if item.kind == "uid-kept")
-    assert finding.path == "(3006,0010)[1].(3006,0012)[1].(0008,1155)"
+    for kind in ("uid-kept", "identifier-left"):
+        finding = next(item for item in verdict.findings if item.kind == kind)
+        assert finding.path == "(3006,0010)[1].(3006,0012)[1].(0008,1155)"
 
 
 def test_a_kept_uid_in_an_encoded_sequence_of_unknown_vr_is_seen() -> None:
@@ -109,6 +111,29 @@ def test_a_kept_uid_in_an_encoded_sequence_of_unknown_vr_is_seen() -> None:
 
     verdict = verdict_of(change, [source])
     assert "(0009,1005)[1].(0008,1155)" in {item.path for item in verdict.findings if item.kind == "uid-kept"}
+
+
+def test_an_encoded_sequence_of_unknown_vr_is_little_endian_in_a_big_endian_file_too() -> None:
+    source = ct()
+    del source.PixelData
+    item = b"\x08\x00\x55\x11\x0a\x00\x00\x001.2.3.4.55"
+    source.add_new(0x00091005, "UN", b"\xfe\xff\x00\xe0" + len(item).to_bytes(4, "little") + item)
+    source.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    output = rewritten(source)
+    assert judged([(big_endian(source), big_endian(output))]).passed
+    output[0x0009, 0x1005].value = source[0x0009, 0x1005].value
+    verdict = judged([(big_endian(source), big_endian(output))])
+    assert "(0009,1005)[1].(0008,1155)" in {item.path for item in verdict.findings if item.kind == "uid-kept"}
+
+
+def test_an_item_in_implicit_vr_is_read_though_its_first_length_looks_like_a_vr() -> None:
+    source = ct()
+    source.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    item = Dataset()
+    item.LongCodeValue = "x" * int.from_bytes(b"LO", "little")
+    item.ReferencedSOPInstanceUID = source.StudyInstanceUID
+    source.ReferencedStudySequence = [item]
+    assert verdict_of(lambda outputs: None, [source]).passed
 
 
 def test_a_registered_uid_must_stay() -> None:
@@ -138,6 +163,16 @@ def test_a_new_registered_uid_is_allowed() -> None:
         outputs[0].MappingResourceUID = UID("1.2.840.10008.8.1.1")
 
     assert verdict_of(change).passed
+
+
+def test_a_uid_that_became_a_registered_one_is_seen() -> None:
+    source = ct()
+
+    def change(outputs: Outputs) -> None:
+        outputs[0][0x0009, 0x1001].value = UID("1.2.840.10008.1.4.1.1")
+
+    verdict = verdict_of(change, [source])
+    assert {(item.kind, item.path) for item in verdict.findings} == {("uid-not-mapped", "(0009,1001)")}
 
 
 def test_two_patients_in_one_study_are_seen() -> None:

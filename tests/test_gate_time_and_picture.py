@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 
 import pytest
-from pydicom import dcmwrite
 from pydicom.dataset import FileDataset
-from pydicom.uid import ExplicitVRBigEndian
 
-from tests.gate_samples import STUDY_DATE, as_bytes, ct, judged, kinds, rewritten, shifted, study, verdict_of
+from tests.gate_samples import (
+    STUDY_DATE,
+    as_bytes,
+    big_endian,
+    ct,
+    judged,
+    kinds,
+    rewritten,
+    shifted,
+    study,
+    verdict_of,
+)
 
 Outputs = list[FileDataset]
 
@@ -133,6 +141,7 @@ def test_every_date_must_stand_where_dates_are_claimed_unmodified() -> None:
 
     def kept(outputs: Outputs) -> None:
         _claim(outputs, "UNMODIFIED")
+        outputs[0].DeidentificationMethodCodeSequence[0].CodeValue = "113106"
         for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
             outputs[0][name].value = sources[0][name].value
         outputs[0].RequestAttributesSequence = []
@@ -143,6 +152,55 @@ def test_every_date_must_stand_where_dates_are_claimed_unmodified() -> None:
 
     assert verdict_of(kept, sources).passed
     assert kinds(verdict_of(moved, sources)) == {"dates-torn"}
+
+
+def test_dates_that_the_source_left_unmodified_are_not_believed() -> None:
+    source = ct()
+    source.LongitudinalTemporalInformationModified = "UNMODIFIED"
+
+    def change(outputs: Outputs) -> None:
+        _claim(outputs, "UNMODIFIED")
+        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
+            outputs[0][name].value = source[name].value
+        outputs[0].RequestAttributesSequence = []
+
+    def claimed(outputs: Outputs) -> None:
+        change(outputs)
+        outputs[0].DeidentificationMethodCodeSequence[0].CodeValue = "113106"
+
+    assert kinds(verdict_of(change, [source])) == {"date-not-moved"}
+    assert verdict_of(claimed, [source]).passed
+    method = rewritten(source).DeidentificationMethodCodeSequence
+    method[0].CodeValue = "113106"
+    source.DeidentificationMethodCodeSequence = method
+    assert "date-not-moved" in kinds(verdict_of(claimed, [source]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("2017", "2016", ""),
+        ("201703", "201601", ""),
+        ("201703+0100", "201601+0100", ""),
+        ("2017", "2017", "date-not-moved"),
+        ("201703", "201703", "date-not-moved"),
+        ("774190", "774190", "date-not-moved"),
+        ("774190", "764190", "date-not-moved"),
+        ("2017", "2018", "dates-torn"),
+        ("201703", "2016", "dates-torn"),
+        ("201703+0100", "201601+0200", "dates-torn"),
+        ("201703", "nobody", "date-not-moved"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DT")
+def test_a_date_time_without_a_day_moves_too(old: str, new: str, kind: str) -> None:
+    source = ct()
+    source.AcquisitionDateTime = old
+
+    def change(outputs: Outputs) -> None:
+        outputs[0].AcquisitionDateTime = new
+
+    assert kinds(verdict_of(change, [source])) == ({kind} if kind else set())
 
 
 def _flip(output: FileDataset) -> None:
@@ -201,13 +259,6 @@ def test_a_big_endian_source_may_become_a_little_endian_output() -> None:
     output = as_bytes(rewritten(source))
     words = source.PixelData
     source.PixelData = b"".join(words[at : at + 2][::-1] for at in range(0, len(words), 2))
-    assert judged([(_big_endian(source), output)]).passed
+    assert judged([(big_endian(source), output)]).passed
     source.PixelData = words
-    assert kinds(judged([(_big_endian(source), output)])) == {"pixels-differ"}
-
-
-def _big_endian(source: FileDataset) -> bytes:
-    source.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-    stream = BytesIO()
-    dcmwrite(stream, source, enforce_file_format=True)
-    return stream.getvalue()
+    assert kinds(judged([(big_endian(source), output)])) == {"pixels-differ"}

@@ -24,7 +24,7 @@ CLAIMS = frozenset({"UNMODIFIED", "MODIFIED", "REMOVED"})
 
 _FULL = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{0,6}(?:\.\d{1,6})?(?:[+-]\d{4})?)")
 _OLD = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})()")  # ACR-NEMA wrote dates with dots
-_PARTIAL = re.compile(r"\d{4}(?:\d{2})?(?:[+-]\d{4})?")
+_PARTIAL = re.compile(r"(\d{4}(?:0[1-9]|1[0-2])?)([+-]\d{4})?")
 
 
 class Dates(NamedTuple):
@@ -88,9 +88,7 @@ def _problem(
         return "date-not-moved", "the source has no date here"
     before, after = day_of(old), day_of(new)
     if before is None:
-        if _PARTIAL.fullmatch(old) and _PARTIAL.fullmatch(new) and len(old) == len(new):
-            return None
-        return "date-not-moved", "a date that cannot be read has to be emptied"
+        return _problem_of_partial(old, new)
     if after is None:
         return "date-not-moved", "the date became something that cannot be read"
     days = (after[0] - before[0]).days
@@ -101,6 +99,18 @@ def _problem(
     if before[1] != after[1]:
         return "dates-torn", "precision, time or offset changed with the date"
     intervals.setdefault(days, position)
+    return None
+
+
+def _problem_of_partial(old: str, new: str) -> tuple[str, str] | None:
+    """Return kind and rule of what is wrong with a date-time without a day, which a year of weeks always changes."""
+    first, second = _PARTIAL.fullmatch(old), _PARTIAL.fullmatch(new)
+    if first is None or second is None:
+        return "date-not-moved", "a date that cannot be read has to be emptied"
+    if first[1] == second[1]:
+        return "date-not-moved", "a date of the source stands"
+    if len(first[1]) != len(second[1]) or first[2] != second[2] or second[1] > first[1]:
+        return "dates-torn", "precision, offset or direction changed with a date that has no day"
     return None
 
 

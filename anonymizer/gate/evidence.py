@@ -45,6 +45,8 @@ class Evidence:
         What must not stand in any output.
     encodings : frozenset of str
         Python's names of the encodings that identifying texts are in.
+    claims : frozenset of str
+        Codes of CID 7050 that the output claims and its source does not.
     flaws : tuple of Finding
         What the instance alone shows.
     checks : Mapping
@@ -63,6 +65,7 @@ class Evidence:
     intervals: dict[int, Position] = field(default_factory=dict)
     identifiers: frozenset[Identifier] = frozenset()
     encodings: frozenset[str] = frozenset()
+    claims: frozenset[str] = frozenset()
     flaws: tuple[Finding, ...] = ()
     checks: Mapping[str, int] = field(default_factory=dict)
 
@@ -132,8 +135,8 @@ def _node(side: Side) -> Node:
 def _compare(source: Side, output: Side, name: str) -> Evidence:
     flaws: list[Flaw] = [*pixels.compare(source, output), *markers.check(output.top)]
     mapped = uids.compare(source, output)
-    claim = output.value(markers.LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
-    moved = dates.compare(source.dates, output.dates, claim)
+    claims = markers.claims_of(output.top) - markers.claims_of(source.top)
+    moved = dates.compare(source.dates, output.dates, markers.longitudinal_claim(output.top, claims))
     known = identifiers.from_words(source.words) | identifiers.from_uids(source.uids)
     known.update(_dates(source.dates))
     return Evidence(
@@ -149,6 +152,7 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
         intervals=moved.intervals,
         identifiers=frozenset(known),
         encodings=frozenset(source.encodings),
+        claims=claims,
         flaws=tuple(flaw.named(name) for flaw in (*flaws, *mapped.flaws, *moved.flaws)),
         checks={
             "instances": 1,

@@ -6,7 +6,9 @@ because a family name alone in a free text is as bad as the whole name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,16 +25,8 @@ DATE = "date"
 BIRTH_DATE = "birth-date"
 UID = "uid"
 
-NAME_TAGS: Mapping[int, str] = {
-    # Person names whose VR may be anything in old data; every PN counts, these count whatever their VR.
-    0x00080090: PATIENT,  # ReferringPhysicianName
-    0x00100010: PATIENT,  # PatientName
-    0x00101001: PATIENT,  # OtherPatientNames
-    0x00101005: PATIENT,  # PatientBirthName
-    0x00101060: PATIENT,  # PatientMotherBirthName
-}
-
 TEXT_TAGS: Mapping[int, str] = {
+    # Besides these, every PN identifies: by the VR in the file or by the one in the dictionary.
     0x00080050: PATIENT,  # AccessionNumber
     0x00100020: PATIENT,  # PatientID
     0x00100021: PATIENT,  # IssuerOfPatientID
@@ -61,13 +55,25 @@ TEXT_TAGS: Mapping[int, str] = {
     0x00081040: INSTITUTION,  # InstitutionalDepartmentName
     0x00081010: DEVICE,  # StationName
     0x00181000: DEVICE,  # DeviceSerialNumber
+    0x00120040: PATIENT,  # ClinicalTrialSubjectID
+    0x00120042: PATIENT,  # ClinicalTrialSubjectReadingID
+    0x00102299: PATIENT,  # ResponsibleOrganization
+    0x00400010: DEVICE,  # ScheduledStationName
+    0x00400242: DEVICE,  # PerformedStationName
 }
 
 BIRTH_DATES = frozenset({0x00100030})
 """PatientBirthDate, which people write in many ways."""
 
+_AROUND = ".,;:'\"()[]"
+"""Marks around words of names that were typed in one field."""
+
 UNTOLD_UIDS = frozenset({0x00020010, 0x00020012})
 """Transfer syntax and implementation class: they say which program wrote the file, not who is in it."""
+
+
+SHORTEST = 4
+"""Texts of fewer bytes stand everywhere by chance."""
 
 
 class Identifier(NamedTuple):
@@ -97,16 +103,14 @@ def from_words(words: Iterable[Word]) -> set[Identifier]:
     """Take the identifying elements of a source apart."""
     found: set[Identifier] = set()
     for word in words:
-        group = NAME_TAGS.get(word.tag) or TEXT_TAGS.get(word.tag, PATIENT)
+        group = TEXT_TAGS.get(word.tag, PATIENT)
         text = _text(word)
         if not word.is_name:
             found.update(Identifier(group, word.tag, part.strip(" \0")) for part in text.split("\\"))
             continue
-        # Backslash: values. Equals sign: component groups. Caret: components (PS3.5 6.2.1). A comma stands
-        # in names that were typed into one field.
-        for mark in "\\=,":
-            text = text.replace(mark, "^")
-        found.update(Identifier(group, word.tag, part.strip(" \0")) for part in text.split("^"))
+        # Backslash: values. Equals sign: component groups (PS3.5 6.2.1).
+        for name in re.split(r"[\\=]", text):
+            found.update(Identifier(group, word.tag, part) for part in _parts(name))
     return {item for item in found if item.text}
 
 
@@ -119,6 +123,31 @@ def from_uids(uids: Mapping[Position, tuple[str, ...]]) -> set[Identifier]:
         for uid in values
         if uid and uid not in REGISTERED
     }
+
+
+def _parts(name: str) -> Iterator[str]:
+    """Yield the components of a name, their words, and the two names of somebody whose names are short."""
+    # Caret: components. A comma stands in names that were typed into one field.
+    components = [part for part in (part.strip(" \0") for part in re.split(r"[\^,]", name)) if part]
+    yield from components
+    words: list[str] = []
+    for component in components:
+        if component.isalnum():
+            continue
+        # Composed, or the marks of decomposed letters would part words.
+        for word in unicodedata.normalize("NFC", component).split():
+            words.append(word)
+            yield word.strip(_AROUND)
+            yield from (part for part in re.split(r"[\W_]+", word) if part)
+    pair = components[:2] if len(components) > 1 else words
+    if len(pair) == 2 and is_short_pair(*pair):
+        yield "^".join(pair)
+
+
+def is_short_pair(family: str, given: str) -> bool:
+    """Tell whether two names are too short to be searched alone, and long enough together."""
+    lengths = [len(name.encode()) for name in (family, given)]
+    return family.isalpha() and given.isalpha() and max(lengths) < SHORTEST <= sum(lengths)
 
 
 def _text(word: Word) -> str:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from pydicom.dataelem import RawDataElement
 
 from anonymizer.gate.findings import Position, path_text
-from anonymizer.gate.identifiers import BIRTH_DATE, DATE, DEVICE, INSTITUTION
-from anonymizer.gate.markers import claims_of, first_value
+from anonymizer.gate.identifiers import UNTOLD_UIDS
+from anonymizer.gate.markers import first_value
 from anonymizer.gate.pairing import DATE as DATES
 from anonymizer.gate.pairing import SEQUENCE, UID, UNKNOWN, creator_of, items_of, use_of, vr_of
 from anonymizer.gate.pixels import PIXELS
-from anonymizer.gate.reading import NATIVE, Element, read
+from anonymizer.gate.reading import NATIVE, Element, read, text_values
+from anonymizer.gate.uids import REGISTERED
 
 PIXEL_DATA = 0x7FE00010
 SOP_INSTANCE_UID = 0x00080018
@@ -22,19 +23,12 @@ SOP_INSTANCE_UID = 0x00080018
 MAKERS = frozenset({0x00080070, 0x00081090})
 """Manufacturer and ManufacturerModelName."""
 
-RETAINED = {
-    # CID 7050: what an output may still say if it claims one of these.
-    "113106": (DATE, BIRTH_DATE),  # Retain Longitudinal Temporal Information Full Dates Option
-    "113109": (DEVICE,),  # Retain Device Identity Option
-    "113112": (INSTITUTION,),  # Retain Institution Identity Option
-}
-
 
 class Place(NamedTuple):
     """An element without items, and where its value begins and ends.
 
-    `kind` is UI, DA, CS or DS where the gate takes the element for UIDs, dates, codes or public numbers, MAKER
-    where it names the maker of the device, else empty.
+    `kind` is UI, DA or CS where the gate compares the element's UIDs or dates, or takes it for codes, MAKER where
+    it names the maker of the device, else empty.
     """
 
     start: int
@@ -63,7 +57,6 @@ class Places:
         top = {int(element.tag): element for element in reading.elements}
         self._native = reading.header.transfer_syntax in NATIVE
         self.instance = first_value(top, SOP_INSTANCE_UID)
-        self.retained = frozenset(group for claim in claims_of(top) for group in RETAINED.get(claim, ()))
         meta = list(self._leaves(reading.header.elements, (), 0))
         body = list(self._leaves(reading.elements, (), 0))
         # A deflated data set counts its bytes for itself.
@@ -103,16 +96,18 @@ class Places:
                     start,
                     start + len(element.value),
                     path_text((*prefix, tag)),
-                    "UI" if use & UID else "DA" if use & DATES else _kind(tag, element.VR, creator),
+                    _kind(element, tag, use, creator),
                     is_samples,
                     is_samples and (self._native or tag != PIXEL_DATA),
                 )
 
 
-def _kind(tag: int, vr: str | None, creator: str) -> str:
+def _kind(element: Element, tag: int, use: int, creator: str) -> str:
+    if use & UID:
+        # Which program wrote the file is not compared with the source.
+        return "" if tag in UNTOLD_UIDS and not REGISTERED.issuperset(text_values(element)) else "UI"
+    if use & DATES:
+        return "DA"
     if tag in MAKERS:
         return "MAKER"
-    known = {vr, vr_of(tag, creator)}
-    if "CS" in known:
-        return "CS"
-    return "DS" if known & {"DS", "IS"} and not creator and not tag & 0x10000 else ""
+    return "CS" if "CS" in (element.VR, vr_of(tag, creator)) else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from anonymizer.gate.dates import CLAIMS
 from anonymizer.gate.findings import Flaw
+from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION
 from anonymizer.gate.pairing import items_of
 from anonymizer.gate.reading import Element, text_values
 
@@ -13,6 +14,16 @@ PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
 CODE_VALUE, CODING_SCHEME_DESIGNATOR = 0x00080100, 0x00080102
+
+FULL_DATES = "113106"
+"""CID 7050: Retain Longitudinal Temporal Information Full Dates Option."""
+
+RETAINED: Mapping[str, str] = {
+    # CID 7050: what an output may still say if it claims one of these. No option retains the date of birth.
+    FULL_DATES: DATE,
+    "113109": DEVICE,  # Retain Device Identity Option
+    "113112": INSTITUTION,  # Retain Institution Identity Option
+}
 
 
 def first_value(elements: Mapping[int, Element], tag: int) -> str:
@@ -27,7 +38,7 @@ def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
     Parameters
     ----------
     elements : mapping of int to Element
-        The top level elements of an output by tag.
+        The top level elements of a file by tag.
     """
     sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
     items = items_of(sequence, is_sequence=True) if sequence is not None else None
@@ -35,6 +46,25 @@ def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
     return frozenset(
         first_value(code, CODE_VALUE) for code in codes if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM"
     )
+
+
+def retained_by(claims: Iterable[str]) -> frozenset[str]:
+    """Return the groups of identifiers that an output with these claims may still hold."""
+    return frozenset(RETAINED[claim] for claim in claims if claim in RETAINED)
+
+
+def longitudinal_claim(elements: Mapping[int, Element], claims: frozenset[str]) -> str:
+    """Return what an output claims of its dates; that they stand is believed only with the code that says so.
+
+    Parameters
+    ----------
+    elements : mapping of int to Element
+        The top level elements of an output by tag.
+    claims : frozenset of str
+        Codes that the output has and its source has not: what the source said of itself proves nothing.
+    """
+    claim = first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    return "" if claim == "UNMODIFIED" and FULL_DATES not in claims else claim
 
 
 def check(elements: Mapping[int, Element]) -> Iterator[Flaw]:

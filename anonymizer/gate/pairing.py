@@ -15,7 +15,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from anonymizer.gate.findings import Position
-from anonymizer.gate.identifiers import NAME_TAGS, TEXT_TAGS, Word, encodings_of
+from anonymizer.gate.identifiers import TEXT_TAGS, Word, encodings_of
 from anonymizer.gate.pixels import GEOMETRY, PIXELS
 from anonymizer.gate.reading import Element, Item, Reading, read_items, text_values
 
@@ -137,7 +137,7 @@ def items_of(element: Element, *, is_sequence: bool) -> Iterable[Item] | None:
         return None
     if little is None or element.VR != "UN":
         little = element.is_little_endian
-    return read_items(content, implicit=element.is_implicit_VR and element.VR != "UN", little=little)
+    return read_items(content, implicit=element.is_implicit_VR, little=little)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -165,7 +165,7 @@ def use_of(tag: int, vr: str | None, creator: str) -> int:
         use |= UID
     if kinds & {"DA", "DT"}:
         use |= DATE
-    if "PN" in kinds or tag in NAME_TAGS:
+    if "PN" in kinds:
         use |= NAME
     elif tag in TEXT_TAGS:
         use |= TEXT

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from anonymizer.gate.identifiers import BIRTH_DATE, DATE, UID, Identifier
+from anonymizer.gate.identifiers import BIRTH_DATE, DATE, SHORTEST, UID, Identifier, is_short_pair
 
-SHORTEST = 4
-"""Shorter texts stand everywhere by chance."""
+SHORTEST_NUMBER = 5
+"""Shorter numbers count things, or are years."""
 
 SHORTEST_UID = 8
 
@@ -36,6 +37,19 @@ DUMMIES = frozenset(
 )
 """Texts that anonymizers write themselves and people who test; they stand in names and in vocabulary."""
 
+TITLES = frozenset(
+    {
+        *("bsc", "dipl", "dr", "ing", "jr", "mag", "md", "med", "mr", "mrs", "ms", "msc", "phd", "prof", "sr"),
+        *("docent", "docteur", "doctor", "doktor", "dottor", "dottoressa", "professor", "junior", "senior"),
+        *("frau", "freiherr", "herr", "madame", "mevrouw", "miss", "mister", "senor", "senora", "signor", "signora"),
+        *("della", "delle", "dello", "von", "van", "der", "den"),
+    }
+)
+"""What stands around names without being one."""
+
+BETWEEN = ("^", " ", ", ", ",", "_", "-", ".", "")
+"""What people write between two names."""
+
 NARROW, WIDE, NO_WORD = 1, 2, 0
 """How far apart characters stand: in bytes, in UTF-16, and where there are no words with ends to find."""
 
@@ -60,13 +74,8 @@ class Needle(NamedTuple):
     @property
     def is_number(self) -> bool:
         """Tell whether this is a number so short that numeric attributes hold it as part of others."""
-        text = self.identifier.text
-        return self.identifier.group not in (UID, DATE, BIRTH_DATE) and text.isdigit() and len(text) < 8
-
-    @property
-    def is_letters(self) -> bool:
-        """Tell whether this is made of letters only."""
-        return self.identifier.text.isalpha()
+        digits = self.pattern.replace(b"\0", b"")
+        return self.identifier.group not in (UID, DATE, BIRTH_DATE) and digits.isdigit() and len(digits) < 8
 
 
 def needles_of(
@@ -88,7 +97,7 @@ def needles_of(
     counts: Counter[str] = Counter(identifiers=0, identifiers_too_short=0, identifiers_dummy=0)
     for identifier in _distinct(identifiers):
         text = identifier.text
-        if text.casefold() in DUMMIES or text.casefold() in own_words:
+        if _is_dummy(text, own_words):
             counts["identifiers_dummy"] += 1
         elif _is_common(identifier):
             counts["identifiers_too_short"] += 1
@@ -107,10 +116,20 @@ def _distinct(identifiers: Iterable[Identifier]) -> Iterator[Identifier]:
             yield identifier
 
 
+def _is_dummy(text: str, own_words: frozenset[str]) -> bool:
+    folded = text.casefold()
+    words = re.findall(r"[^\W_]+", folded)
+    # "Ph.D." has its dots inside, "Prof. Dr." is two titles.
+    spoken = DUMMIES | TITLES | own_words
+    return not {folded, "".join(words)}.isdisjoint(spoken) or (bool(words) and spoken.issuperset(words))
+
+
 def _is_common(identifier: Identifier) -> bool:
     text = identifier.text
     if identifier.group == UID:
         return len(text) < SHORTEST_UID
+    if identifier.group not in (DATE, BIRTH_DATE) and text.isascii() and text.isdigit():
+        return len(text) < SHORTEST_NUMBER or len(set(text)) == 1
     # One character over and over ("0000", "-----", "xxxx") is what people type to get past a form.
     return len(text.encode()) < SHORTEST or len(set(text.casefold())) == 1
 
@@ -141,6 +160,17 @@ def _written(identifier: Identifier) -> set[str]:
     if identifier.group == BIRTH_DATE:
         year, month, day = text[:4], text[4:6], text[6:8]
         return {text, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}"}
+    if text.isdigit() and len(text.lstrip("0")) >= SHORTEST_NUMBER:
+        # A number is written without its leading zeros where it becomes an IS.
+        return {text, text.lstrip("0")}
+    family, _, given = text.partition("^")
+    texts = {text}
+    if is_short_pair(family, given):
+        texts = {mark.join(pair) for mark in BETWEEN for pair in ((family, given), (given, family))}
+    return {written for text in texts for written in _cases(text)}
+
+
+def _cases(text: str) -> set[str]:
     if text.isascii():
         return {text}
     # Bytes are folded for ASCII only, so other letters are looked for in either case.

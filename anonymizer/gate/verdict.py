@@ -64,6 +64,7 @@ class Gate:
         self._evidence: list[Evidence] = []
         self._left: set[Finding] = set()
         self._searched = 0
+        self._searched_for_all = 0
         self._searcher: Searcher | None = None
         self._counts: Counter[str] = Counter()
 
@@ -71,6 +72,7 @@ class Gate:
         """Add what :func:`~anonymizer.gate.evidence.examine` found out about one instance."""
         self._evidence.append(evidence)
         self._searcher = None
+        self._searched_for_all = 0
 
     def search(self, output: bytes) -> None:
         """Search one output for every identifier of everything that was added.
@@ -87,6 +89,7 @@ class Gate:
             found = [Finding("unreadable", "", "", rule)]
         self._left.update(found)
         self._searched += 1
+        self._searched_for_all += 1
 
     def verdict(self) -> Verdict:
         """Judge everything that was added and searched."""
@@ -97,6 +100,7 @@ class Gate:
         closure = references.close(evidence, image)
         findings = {
             *self._left,
+            *self._unsearched(),
             *(finding for item in evidence for finding in item.flaws),
             *uids.judge(evidence, image),
             *dates.judge(evidence),
@@ -111,13 +115,26 @@ class Gate:
             checks.update(item.checks)
         return Verdict(tuple(sorted(findings)), tuple(sorted(closure.references)), MappingProxyType(dict(checks)))
 
+    def _unsearched(self) -> Iterator[Finding]:
+        missing = len({item.instance for item in self._evidence}) - self._searched_for_all
+        if missing > 0:
+            yield Finding("not-searched", "", "", "an output was not searched after the last evidence was added")
+
     def _prepare(self) -> Searcher:
         known = {identifier for item in self._evidence for identifier in item.identifiers}
         encodings = {encoding for item in self._evidence for encoding in item.encodings}
         own_words = frozenset(word for item in self._evidence for word in item.own_words)
         needles, self._counts = needles_of(known, encodings, own_words)
-        self._searcher = Searcher(needles)
+        self._searcher = Searcher(needles, _claims(self._evidence))
         return self._searcher
+
+
+def _claims(evidence: Sequence[Evidence]) -> dict[str, frozenset[str]]:
+    """Return what each output claims; where two evidences have one name, what both say."""
+    claims: dict[str, frozenset[str]] = {}
+    for item in evidence:
+        claims[item.instance] = claims.get(item.instance, item.claims) & item.claims
+    return claims
 
 
 def _subjects(evidence: Sequence[Evidence]) -> Iterator[Finding]:
