@@ -223,9 +223,7 @@ class Demo:
     def _addresses(self, *, stay: bool) -> None:
         say = self.display.plain
         if not stay:
-            say(
-                "\nThere is no terminal, so everything stops now. At a terminal, `make demo` stays up:"
-            )
+            say("\nThere is no terminal, so everything stops now. At a terminal, `make demo` stays up:")
         say(f"\nPrefect      {self.server.ui_url}")
         for name in ("cloud", *SITES):
             orthanc = self.orthancs[name]
