@@ -35,7 +35,8 @@ def run_here(site: str) -> None:
     except SitesError:
         raise
     except FlowsError as error:
-        raise NotBegunError(str(error)) from None
+        # A worker would try again; whoever sits at a terminal is told what to do.
+        raise NotBegunError(str(error).removesuffix("It will be tried again").rstrip(". ")) from None
     _check_prefect()
     route(site)
 

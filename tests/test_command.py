@@ -225,3 +225,25 @@ def test_every_command_is_tested_for_its_help() -> None:
         "verify",
         "run",
     }
+
+
+# run
+
+
+def test_run_says_in_one_sentence_why_it_could_not_begin(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens on ports 7 and 9 of this machine."""
+    monkeypatch.setenv("ENTWASH_SITES", "")  # the command sets it, and this takes it back
+    monkeypatch.setenv("ENTWASH_TEST_PASSWORD", "only-for-tests")
+    (tmp_path / "sites.toml").write_text(
+        '[cloud]\nurl = "http://127.0.0.1:9"\nusername = "u"\npassword_env = "ENTWASH_TEST_PASSWORD"\n'
+        '[project]\nname = "demo"\n[sites.north]\nurl = "http://127.0.0.1:7"\nusername = "u"\n'
+        f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\n'
+    )
+    result = entwash("run", "north", "--sites", tmp_path / "sites.toml")
+    assert result.exit_code == 2
+    assert "[sites.north]" in result.output
+    assert "nothing listens there" in result.output
+    assert "Traceback" not in result.output
+    assert len(result.output.strip().splitlines()) == 1
