@@ -224,11 +224,11 @@ class Demo:
         say = self.display.plain
         if not stay:
             say("\nThere is no terminal, so everything stops now. At a terminal, `make demo` stays up:")
-        say(f"\nPrefect      {self.server.ui_url}")
+        say(f"\nPrefect        {self.server.ui_url}")
         for name in ("cloud", *SITES):
             orthanc = self.orthancs[name]
             where = _short(self.state.password_file(name))
-            say(f"Orthanc {name:<5}{orthanc.url}   user {orthanc.username}, password in {where}")
+            say(f"Orthanc {name:<7}{orthanc.url}   user {orthanc.username}, password in {where}")
         if stay:
             environment = shlex.quote(str(_short(self.state.environment_file)))
             entwash = _short(Path(sys.executable).with_name("entwash"))
