@@ -153,9 +153,8 @@ def _instance(answer: Answer, source: Path) -> dict[str, Any]:
     if answer.report:
         output, sha256 = f"{answer.report.sop_instance_uid}.dcm", answer.report.sha256
         return {"source": path, "status": "released", "reason": None, "output": output, "sha256": sha256}
-    reason = answer.reason
-    shown = {"code": reason.code, "where": reason.where, "message": reason.message} if reason else None
-    return {"source": path, "status": "held", "reason": shown, "output": None, "sha256": None}
+    reason = str(answer.reason) if answer.reason else ""
+    return {"source": path, "status": "held", "reason": reason, "output": None, "sha256": None}
 
 
 def _answers(files: list[Path], folder: Path, settings: Settings, workers: int) -> Iterator[Answer]:

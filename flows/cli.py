@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -203,15 +204,8 @@ def _write_json(path: Path, result: dict[str, Any]) -> None:
 
 def _reasons(instances: list[dict[str, Any]]) -> list[str]:
     """Return one line a reason, the most frequent first."""
-    counts: dict[tuple[str, str, str], int] = {}
-    for instance in instances:
-        if reason := instance["reason"]:
-            key = (reason["code"], reason["where"], reason["message"])
-            counts[key] = counts.get(key, 0) + 1
-    return [
-        f"  {count} held: {code}{f' {where}' if where else ''}: {message}"
-        for (code, where, message), count in sorted(counts.items(), key=lambda entry: -entry[1])
-    ]
+    counts = Counter(instance["reason"] for instance in instances if instance["reason"])
+    return [f"  {count} held: {reason}" for reason, count in counts.most_common()]
 
 
 class _Bar:

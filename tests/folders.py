@@ -71,4 +71,4 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def reasons(report: dict[str, Any]) -> dict[str, str]:
     """Return the code of each reason, by source."""
-    return {one["source"]: one["reason"]["code"] for one in report["instances"] if one["status"] == "held"}
+    return {one["source"]: one["reason"].split(":")[0] for one in report["instances"] if one["status"] == "held"}

@@ -27,6 +27,10 @@ class Reason:
     where: str
     message: str
 
+    def __str__(self) -> str:
+        """Return all of it in one line: ``code: where message``."""
+        return f"{self.code}: {self.where} {self.message}" if self.where else f"{self.code}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
