@@ -32,17 +32,22 @@ def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) 
 )
 def move_study(label: str, desk: Desk, work: Work) -> StudyOutcome:
     """Move one study; `label` names it by its pseudonym."""
-    try:
-        outcome = move(desk, work)
-    except FlowsError:
-        raise
-    except Exception as error:  # noqa: BLE001 - its text could hold a value, and Prefect keeps every text
-        raise TerminalError(
-            f"a study failed in a way that nobody foresaw ({type(error).__name__}); it stays in flight. Report it"
-        ) from None
+    outcome = _moved(desk, work)
     said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status
     get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, outcome.source_instances, outcome.seconds)
     return outcome
+
+
+def _moved(desk: Desk, work: Work) -> StudyOutcome:
+    """Move a study; of an error that nobody foresaw tell the type alone: Prefect keeps every text it sees."""
+    try:
+        return move(desk, work)
+    except FlowsError:
+        raise
+    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
+        name = type(unforeseen).__name__
+    # Outside the except block, so that not even __context__ holds it.
+    raise TerminalError(f"a study failed in a way that nobody foresaw ({name}); it stays in flight. Report it")
 
 
 @flow(name="route", flow_run_name="{site} · {trigger}", persist_result=False, retries=0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from anonymizer import Key
 from flows.cli import app
 from tests import samples
 from tests.folders import anonymized, entwash, mixed, tree
+from tests.samples import element, item, sequence
 
 
 @pytest.fixture
@@ -225,6 +228,19 @@ def test_every_command_is_tested_for_its_help() -> None:
         "verify",
         "run",
     }
+
+
+def test_what_a_library_has_to_say_about_a_value_is_not_printed(tmp_path: Path, key: Path) -> None:
+    """Pydicom warns of a character set that it does not know, and quotes it."""
+    named = item(element(0x00080005, "CS", "QUILLFEATHER"), element(0x00100010, "PN", b"M\xfcller"))
+    odd = samples.ct(element(0x00090010, "LO", "X"), sequence(0x00091001, named, undefined=True))
+    source = tree(tmp_path / "source", {"a": odd})
+    program = [sys.executable, "-W", "default", "-c", "from flows.cli import app; app()"]
+    made = ("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--report", tmp_path / "r.json")
+    for arguments in (made, ("verify", source, tmp_path / "out", "--pairs", tmp_path / "r.json")):
+        done = subprocess.run([*program, *map(str, arguments)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "QUILLFEATHER" not in done.stdout + done.stderr
 
 
 # run

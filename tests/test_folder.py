@@ -17,6 +17,7 @@ import pytest
 
 from anonymizer import Key, load_profile
 from anonymizer.engine.pseudonyms import Subject
+from anonymizer.folder import Settings, _named, anonymize_folder, output_path
 from tests import samples
 from tests.folders import ENTWASH, UID_NAME, anonymized, contents, entwash, instance, mixed, reasons, tree
 from tests.samples import element
@@ -281,6 +282,46 @@ def test_a_file_that_may_not_be_read_is_held(tmp_path: Path, key: Path) -> None:
     source = tree(tmp_path / "source", {"a": samples.ct(), "b": instance(2)})
     (source / "b").chmod(0)
     assert reasons(anonymized(source, tmp_path / "out", key)) == {"b": "unreadable-file"}
+
+
+def test_a_linked_folder_is_not_passed_over_in_silence(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct()})
+    tree(tmp_path / "elsewhere", {"b": instance(2)})
+    (source / "linked").symlink_to(tmp_path / "elsewhere")
+    report = anonymized(source, tmp_path / "out", key)
+    assert reasons(report) == {"linked": "unreadable-file"}
+
+
+def test_an_output_that_another_run_put_there_meanwhile_is_left_as_it_is(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct()})
+    out = tmp_path / "out"
+    answers: list[str] = []
+
+    def meanwhile(_done: int, _total: int) -> None:
+        """Another run, with another profile, is quicker."""
+        (other,) = anonymize_folder(source, tmp_path / "other", Settings(key, "demo", "basic"))
+        assert other.report
+        path = output_path(tmp_path / "other", other.report)
+        answers.append(path.name)
+        (out / path.name).write_bytes(path.read_bytes())
+
+    (answer,) = anonymize_folder(source, out, Settings(key, "demo", "research"), progress=meanwhile)
+    assert answer.reason
+    assert answer.reason.code == "output-exists"
+    assert (out / answers[0]).read_bytes() == (tmp_path / "other" / answers[0]).read_bytes()
+
+
+def test_a_name_that_was_taken_at_the_last_moment_stays_with_its_bytes(tmp_path: Path, key: Path) -> None:
+    (answer,) = anonymize_folder(
+        tree(tmp_path / "source", {"a": samples.ct()}), tmp_path / "out", Settings(key, "demo")
+    )
+    assert answer.report
+    taken, staged = output_path(tmp_path, answer.report), tmp_path / "staged"
+    taken.write_bytes(b"others")
+    staged.write_bytes(b"ours")
+    named = _named(answer, staged, tmp_path)
+    assert named.reason
+    assert (named.reason.code, taken.read_bytes()) == ("output-exists", b"others")
 
 
 def test_names_of_files_in_any_bytes_are_reported(tmp_path: Path, key: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pydicom
@@ -12,6 +15,9 @@ from deployments.demo import studies
 from flows import lineage
 from flows.errors import TerminalError, TransientError
 from flows.inventory import find_work
+from flows.orthanc import Orthanc
+from flows.route import _moved
+from flows.sites import Server
 from flows.study import move
 from tests.hospital import Place, ask, counts, files_of
 
@@ -152,6 +158,55 @@ def test_an_instance_deleted_before_its_turn_is_not_called_loaded(place: Place) 
     (outcome,) = place.run()
 
     assert (outcome.source_instances, counts(place.cloud), place.balance().balanced) == (5, 5, True)
+
+
+class Amiss(Orthanc):
+    """A hospital's Orthanc that answers amiss."""
+
+    def __init__(self, server: Server, answer: Callable[[bytes], bytes]) -> None:
+        super().__init__(server)
+        self._answer = answer
+
+    def fetch(self, orthanc_id: str) -> bytes:
+        """Get an instance's file, or what becomes of it on the way."""
+        return self._answer(super().fetch(orthanc_id))
+
+
+def _fail(data: bytes) -> bytes:
+    raise ValueError(str(pydicom.dcmread(BytesIO(data)).PatientName))
+
+
+OTHER = studies.to_bytes(studies.ct(1, 7, 1, 1, rows=16)[0])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda data: data[:-2], "another size"),
+        (lambda data: OTHER.ljust(len(data), b"\0")[: len(data)], "another study"),
+    ],
+    ids=["cut", "another instance"],
+)
+def test_a_hospital_that_answers_amiss_leaves_the_study_in_flight(
+    place: Place, answer: Callable[[bytes], bytes], message: str
+) -> None:
+    place.receive(CT)
+    with place.desk() as desk, Amiss(place.hospital.server(section="sites.north"), answer) as amiss:
+        (work,) = find_work(desk, set())
+        with pytest.raises(TransientError, match=message):
+            move(replace(desk, hospital=amiss), work)
+    assert (counts(place.cloud), place.balance().in_flight) == (0, 6)
+
+
+def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(place: Place) -> None:
+    place.receive(CT)
+    name = str(studies.ct(1, 1, 1, 1, rows=16)[0].PatientName)
+    with place.desk() as desk, Amiss(place.hospital.server(section="sites.north"), _fail) as amiss:
+        (work,) = find_work(desk, set())
+        with pytest.raises(TerminalError, match="ValueError") as caught:
+            _moved(replace(desk, hospital=amiss), work)
+    assert caught.value.__context__ is None
+    assert name not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_picture_that_lost_its_pixels_is_held(place: Place) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from deployments.demo.installation import find_orthanc
-from deployments.demo.processes import Process, ServerError, free_port
+from deployments.demo.processes import Process, ServerError, Startable, free_port
 
 SETTINGS = Path(__file__).resolve().parents[1] / "orthanc"
 READY_SECONDS = 60.0
 
 
-class Orthanc:
+class Orthanc(Startable):
     """One Orthanc with the project's own settings, on a port of its own, with its own storage.
 
     A port, once drawn, stays: `stop` and `start` are a restart on the same address and storage.
@@ -129,18 +129,6 @@ class Orthanc:
     def kill(self) -> None:
         """Kill it with -9; storage stays."""
         self.process.kill()
-
-    def __enter__(self) -> Self:
-        """Start; what fails on the way up leaves nothing running."""
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         token = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()

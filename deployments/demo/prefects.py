@@ -15,7 +15,7 @@ from typing import Self
 
 import yaml  # type: ignore[import-untyped]  # Prefect brings PyYAML, but no stubs for it
 
-from deployments.demo.processes import Process, ServerError, free_port
+from deployments.demo.processes import Process, ServerError, Startable, free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120.0
@@ -60,7 +60,7 @@ def prefect_environment(home: Path, api_url: str, auth_string: str = "") -> dict
     return environment
 
 
-class PrefectServer:
+class PrefectServer(Startable):
     """A Prefect server with its embedded SQLite, on a port of its own.
 
     A port, once drawn, stays: `stop` and `start` are a restart on the same address and database.
@@ -207,18 +207,6 @@ class PrefectServer:
     def kill(self) -> None:
         """Kill it with -9; the database stays."""
         self.process.kill()
-
-    def __enter__(self) -> Self:
-        """Start; what fails on the way up leaves nothing running."""
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
 
 
 def with_sweep(prefect_file: Path, seconds: int) -> str:

@@ -10,9 +10,9 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 TERM_SECONDS = 20.0
@@ -51,7 +51,31 @@ def family(mark: str) -> list[int]:
     return members
 
 
-class Process:
+class Startable(ABC):
+    """What is started and stopped: use it as a context manager, or call `start` and `stop`."""
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start it; does nothing while it runs."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop it; does nothing while it does not run."""
+
+    def __enter__(self) -> Self:
+        """Start; what fails on the way up leaves nothing running."""
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+class Process(Startable):
     """A command in a session of its own, its output in a log file.
 
     Use it as a context manager, or call `start` and `stop`. Whatever is still running when the
@@ -171,23 +195,6 @@ class Process:
             atexit.unregister(self.stop)
             if self._note:
                 self._note.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        """Start; what fails on the way up leaves nothing running."""
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
 
 def stop_leftovers(registry: Path) -> int:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from deployments.demo.prefects import CHECKOUT, PrefectServer
-from deployments.demo.processes import Process
+from deployments.demo.processes import Process, Startable
 
 
-class Worker:
+class Worker(Startable):
     """A process worker of one work pool.
 
     Flow runs are processes of its own and inherit its environment, so what must not be in Prefect's
@@ -89,11 +89,3 @@ class Worker:
     def kill(self, *, children: bool = True) -> None:
         """Kill it with -9, with or without the flow runs that it started."""
         self.process.kill(children=children)
-
-    def __enter__(self) -> Self:
-        """Start."""
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
