@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from mmap import ACCESS_READ, mmap
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from typing import Any
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
 from anonymizer.engine.outcome import TWO_PATIENTS, Held, HoldError, Identity, Reason, Report
+from anonymizer.engine.parse import Buffer
 from anonymizer.engine.profile import load_profile
 from anonymizer.errors import FolderError
 from anonymizer.staging import staging
 
 _NO_FILE = "a link to a folder, a folder that is closed, a pipe or a device"
+_LARGE = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,18 +193,25 @@ def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
         if path.exists() and not path.is_file():
             return Answer(
                 path,
-                reason=HoldError(
-                    "unreadable-file", "a link to a folder, a folder that is closed, a pipe or a device"
-                ).reason,
+                reason=HoldError("unreadable-file", _NO_FILE).reason,
             )
-        data = path.read_bytes()
+        data = _read(path)
     except OSError as error:
         return Answer(path, reason=HoldError("unreadable-file", f"cannot be read: {error.strerror}").reason)
     result = anonymizer.anonymize(data)
     if isinstance(result, Held):
         return Answer(path, reason=result.reason, identity=result.identity)
-    staged.write_bytes(result.data)
+    with staged.open("wb") as file:
+        file.writelines(result.parts)
     return Answer(path, report=result.report, identity=result.report)
+
+
+def _read(path: Path) -> Buffer:
+    """Return what a file holds; a large one is mapped, so that its picture goes from disk to disk."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size < _LARGE:
+            return file.read()
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
 
 
 def _hold_two_patients(answers: list[Answer]) -> list[Answer]:

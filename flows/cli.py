@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anonymizer import AnonymizerError, Key, profile_names
-from anonymizer.folder import Settings, anonymize_folder, summary
+from anonymizer import AnonymizerError, Key, load_profile, profile_names
+from anonymizer.folder import Settings, anonymize_folder, files_below, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
 
 __all__ = ["app"]
@@ -40,6 +40,8 @@ app = typer.Typer(
 
 _messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_PROFILES = f"{', '.join(profile_names())}, or the path of a site's own .toml file"
+ProfileName = Annotated[str, typer.Argument(metavar="NAME", help=f"Which: {_PROFILES}.")]
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="Key file of the site, made by `entwash keygen`.")]
 ProjectName = Annotated[
     str,
@@ -72,9 +74,7 @@ def anonymize(
     destination: Annotated[Path, typer.Argument(metavar="DST", help="Receives {SOPInstanceUID}.dcm files.")],
     key: KeyFile,
     project: ProjectName,
-    profile: Annotated[
-        str, typer.Option("--profile", metavar="NAME", help=f"What stays: {' or '.join(profile_names())}.")
-    ] = "research",
+    profile: Annotated[str, typer.Option("--profile", metavar="NAME", help=f"What stays: {_PROFILES}.")] = "research",
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON. It holds your paths."),
@@ -166,6 +166,67 @@ def run(
     except FlowsError as error:
         _messages.print(str(error), markup=False)
         raise typer.Exit(FINDINGS) from None
+
+
+profiles = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Read what a profile does: attribute by attribute, against another, or as a conformance statement.",
+)
+app.add_typer(profiles, name="profile")
+
+
+@profiles.command()
+def show(name: ProfileName) -> None:
+    """Print one line an attribute: tag, name and VR, what happens to it, the code that it follows, and why.
+
+    An action alone holds where the object's IOD says Type 3; where another Type asks for another action, both
+    are named.
+    """
+    from anonymizer.statement import lines  # noqa: PLC0415 - and all tables with it
+
+    try:
+        chosen = load_profile(name)
+    except AnonymizerError as error:
+        _stop(error)
+    for line in lines(chosen):
+        typer.echo(str(line))
+
+
+@profiles.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help=f"A profile: {_PROFILES}.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A DICOM file, or a folder of them.")],
+) -> None:
+    """Show on real files what becomes of attributes otherwise under B than under A, and in how many instances.
+
+    Nothing is written, no key is needed, and no value is shown.
+    """
+    from anonymizer.difference import differences  # noqa: PLC0415 - as above
+
+    try:
+        chosen = [load_profile(name) for name in (first, second)]
+        files = [path for path in files_below(source) if path.is_file()]
+    except AnonymizerError as error:
+        _stop(error)
+    found = differences(chosen[0], chosen[1], (path.read_bytes() for path in files))
+    for one in found:
+        typer.echo(str(one))
+    _messages.print(f"{len(files)} files, {len(found)} differences", markup=False)
+
+
+@profiles.command()
+def statement(name: ProfileName) -> None:
+    """Print the conformance statement that PS3.15 E.1.3 asks for, in Markdown."""
+    from anonymizer.statement import statement as stated  # noqa: PLC0415 - as above
+
+    try:
+        chosen = load_profile(name)
+    except AnonymizerError as error:
+        _stop(error)
+    typer.echo(stated(chosen), nl=False)
 
 
 def _stop(error: Exception) -> NoReturn:

@@ -65,7 +65,7 @@ def test_the_length_of_the_file_meta_is_right() -> None:
 
 @pytest.mark.parametrize(
     ("profile", "modified", "codes"),
-    [("basic", "REMOVED", {"113100"}), ("research", "MODIFIED", {"113100", "113107", "113108"})],
+    [("basic", "REMOVED", {"113100"}), ("research", "MODIFIED", {"113100", "113105", "113107", "113108", "113111"})],
 )
 def test_the_markers_say_what_was_done(profile: str, modified: str, codes: set[str]) -> None:
     at = output(samples.ct(), profile)
@@ -93,7 +93,8 @@ def test_codes_that_a_source_claims_stay_before_ours_and_no_other_text_comes_wit
     )
     data = samples.ct(claimed, element(0x00120063, "LO", "zqmethod"), element(0x00120062, "CS", "NO"))
     at = output(data)
-    assert [one.CodeValue for one in at.DeidentificationMethodCodeSequence] == ["113101", "113100", "113107", "113108"]
+    codes = [one.CodeValue for one in at.DeidentificationMethodCodeSequence]
+    assert codes == ["113101", "113100", "113105", "113107", "113108", "113111"]
     assert at.PatientIdentityRemoved == "YES"
     assert b"zq" not in released(data)
 
@@ -199,7 +200,8 @@ def test_values_of_odd_length_come_out_even(how: How) -> None:
         element(tag("Manufacturer"), "LO", "Acme Ltd.", how, pad=False),
         element(tag("LUTData"), "OW", b"\1\2\3", how, pad=False),
     ]
-    picture = [us(0x00280010, 31, how), us(0x00280011, 1, how), us(0x00280100, 8, how)]
+    sizes = {0x00280010: 31, 0x00280011: 1, 0x00280100: 8, 0x00280101: 8, 0x00280102: 7}
+    picture = [us(number, size, how) for number, size in sizes.items()]
     at = output(samples.ct(*odd, *picture, element(0x7FE00010, "OW", bytes(31), how, pad=False), how=how))
     assert at.SliceThickness == 2.5
     assert at.Manufacturer == "Acme Ltd."

@@ -88,7 +88,7 @@ def test_unknown_vrs_are_read_by_the_dictionary() -> None:
     assert at.FrameOfReferenceUID == plain.StudyInstanceUID
     assert at.StudyDate == plain.StudyDate
     assert at.get_item(0x00280120).value == b"\x30\xf8"
-    assert at.StationName == "DEIDENTIFIED"
+    assert "StationName" not in at  # Type 3 in a CT
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,8 @@ def test_incoming_encrypted_attributes_tell_nothing() -> None:
 @pytest.mark.parametrize("placeholder", ["19000101", "19700101", "11110101", "18581117", "99991231"])
 def test_a_date_that_stands_for_none_does_not_show_by_how_far_the_others_moved(placeholder: str) -> None:
     at = output(samples.ct(element(tag("ContentDate"), "DA", placeholder)))
-    assert at.ContentDate == "19000101"
+    # One that is the dummy itself becomes a second one, so that nobody takes it for a kept value.
+    assert at.ContentDate == ("19000108" if placeholder == "19000101" else "19000101")
     assert at.StudyDate == samples.moved(samples.STUDY_DATE)
 
 

@@ -1,14 +1,54 @@
-"""Where an element stands: all that its answer depends on besides its own bytes."""
+"""Where an element stands: all that its answer depends on besides its own bytes.
+
+One context for each kind of place, made once: whoever enters the same place again gets the same object. What was
+answered there before is remembered in it (see :mod:`anonymizer.engine.memo`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from anonymizer.engine.concepts import public_code
+from anonymizer.engine.private import Blocks, blocks_of
 from anonymizer.engine.pseudonyms import Pseudonyms, Subject
 from anonymizer.engine.rules import Rules
+from anonymizer.engine.text import decode, encodings_of
+from anonymizer.engine.types import UNDEFINED, Place
+
+SPECIFIC_CHARACTER_SET = 0x00080005
+PATIENT_ID = 0x00100020
+ISSUER = 0x00100021
+CODE_VALUE = 0x00080100
+CODING_SCHEME = 0x00080102
+LONG_CODE_VALUE = 0x00080119
 
 
-@dataclass(frozen=True, slots=True)
+class Signs(NamedTuple):
+    """The values of an item that decide how the others in it are answered, as they stand in the source."""
+
+    character_set: bytes
+    patient_id: bytes
+    issuer: bytes
+    designator: bytes
+    code: bytes
+    creators: tuple[tuple[int, bytes], ...]
+
+    @classmethod
+    def of(cls, value: Callable[[int], bytes], creators: tuple[tuple[int, bytes], ...]) -> Signs:
+        """Read the signs of an item, given its values by tag and its private creators."""
+        return cls(
+            value(SPECIFIC_CHARACTER_SET),
+            value(PATIENT_ID),
+            value(ISSUER),
+            value(CODING_SCHEME),
+            value(CODE_VALUE) or value(LONG_CODE_VALUE),
+            creators,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """What holds for every element of one data set or item.
 
@@ -26,14 +66,20 @@ class Context:
         Of patient IDs that come without one.
     encodings : tuple of str
         Python's names for the Specific Character Set in force.
-    moves_dates : bool
+    moves_dates, keeps_dates : bool
         Whether the dates of this data set still are dates: not where the source says REMOVED.
-    nested : bool
-        Whether this is an item of a sequence.
+    place : Place
+        Where in the IOD.
+    blocks : Blocks
+        Who owns the private blocks.
+    depth : int
+        How many sequences it stands in.
     replaced : bool
         Whether this is inside a sequence that is to be replaced by a dummy.
-    public_code : bool
-        Whether this is an item with a code of a public coding scheme.
+    cleaned : bool
+        Whether this is inside a sequence whose texts are to be cleaned.
+    code : (str, str) or None
+        Designator and value of the public concept that this item is.
     """
 
     rules: Rules
@@ -43,10 +89,76 @@ class Context:
     default_issuer: str
     encodings: tuple[str, ...]
     moves_dates: bool
-    nested: bool = False
+    keeps_dates: bool
+    place: Place
+    blocks: Blocks
+    depth: int = 0
     replaced: bool = False
-    public_code: bool = False
+    cleaned: bool = False
+    code: tuple[str, str] | None = None
+    answers: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    """What was answered to an element, by its bytes, header included."""
+    items: dict[int, dict[bytes, bytes]] = field(default_factory=dict, repr=False)
+    """By the sequence's tag, what an item became, by its bytes."""
+    entered: dict[tuple[int, bool, bool, Signs], Context] = field(default_factory=dict, repr=False)
 
-    def inside(self, **changes: object) -> Context:
-        """Return the context of an item inside this one."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # dataclasses.replace takes any field
+    @property
+    def nested(self) -> bool:
+        """Tell whether this is an item of a sequence."""
+        return self.depth > 0
+
+    def enter(self, tag: int, signs: Signs, *, replaced: bool, cleaned: bool) -> Context:
+        """Return the context of an item of the sequence `tag`."""
+        key = (tag, replaced, cleaned, signs)
+        found = self.entered.get(key)
+        if found is None:
+            found = self.entered[key] = self._inside(tag, signs, replaced, cleaned)
+        return found
+
+    def _inside(self, tag: int, signs: Signs, replaced: bool, cleaned: bool) -> Context:
+        encodings = encodings_of(signs.character_set) if signs.character_set else self.encodings
+        designator, code = (text.decode("latin-1").strip("\0 ") for text in (signs.designator, signs.code))
+        return replace(
+            self,
+            encodings=encodings,
+            subject=self._subject(signs, encodings),
+            place=UNDEFINED if tag & 0x10000 else self.place.child(tag),
+            blocks=blocks_from(signs.creators),
+            depth=self.depth + 1,
+            replaced=replaced,
+            cleaned=cleaned,
+            code=(designator, code) if not replaced and public_code(designator, code) else None,
+            answers={},
+            items={},
+            entered={},
+        )
+
+    def _subject(self, signs: Signs, encodings: tuple[str, ...]) -> Subject:
+        """Tell whom an item is about: whom the data set is about, unless it names somebody else.
+
+        The same patient ID without an issuer is the same person, whatever the site's default issuer is.
+        """
+        if not signs.patient_id.strip(b"\0 "):
+            return self.subject
+        subject = subject_of(
+            signs.patient_id, signs.issuer, self.study_instance_uid, encodings, default_issuer=self.default_issuer
+        )
+        is_same = not signs.issuer.strip(b"\0 ") and subject.texts[-1] == self.subject.texts[-1]
+        return self.subject if is_same else subject
+
+
+def subject_of(
+    patient_id: bytes, issuer: bytes, study_instance_uid: str, encodings: tuple[str, ...], *, default_issuer: str
+) -> Subject:
+    """Tell whom a data set or item is about, from its own PatientID and IssuerOfPatientID."""
+    return Subject.of(
+        decode(patient_id, encodings, PATIENT_ID, "LO"),
+        decode(issuer, encodings, ISSUER, "LO"),
+        study_instance_uid,
+        default_issuer=default_issuer,
+    )
+
+
+def blocks_from(creators: tuple[tuple[int, bytes], ...]) -> Blocks:
+    """Return who owns the private blocks of a data set, from its Private Creators as they stand."""
+    return blocks_of((tag, value.decode("latin-1")) for tag, value in creators)

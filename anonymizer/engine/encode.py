@@ -6,7 +6,6 @@ from struct import Struct
 
 from anonymizer.engine.parse import HAS_LONG_LENGTH, Syntax
 
-_UNDEFINED = 0xFFFFFFFF
 _LONGEST_SHORT = 0xFFFE
 _NUL_PADDED = HAS_LONG_LENGTH - {"UC", "UR", "UT"} | {"UI"}
 
@@ -15,22 +14,18 @@ _LONG_HEADER = {True: Struct("<HH2s2xL"), False: Struct(">HH2s2xL")}
 _IMPLICIT_HEADER = {True: Struct("<HHL"), False: Struct(">HHL")}
 
 
-def element(tag: int, vr: str, value: bytes | memoryview, syntax: Syntax) -> list[bytes | memoryview]:
-    """Return header, value and padding of an element that is no sequence."""
-    padding = b"" if len(value) % 2 == 0 else b"\0" if vr in _NUL_PADDED else b" "
-    return [header(tag, vr, len(value) + len(padding), syntax), value, padding]
+def element(tag: int, vr: str, value: bytes, syntax: Syntax) -> bytes:
+    """Return an element that is no sequence, padded."""
+    if len(value) % 2:
+        value += b"\0" if vr in _NUL_PADDED else b" "
+    return header(tag, vr, len(value), syntax) + value
 
 
-def fragments(tag: int, vr: str, value: bytes | memoryview, syntax: Syntax) -> list[bytes | memoryview]:
-    """Return encapsulated pixel data: its items and delimiter as they were."""
-    return [header(tag, vr, _UNDEFINED, syntax), value]
-
-
-def sequence(tag: int, items: list[bytes], syntax: Syntax) -> list[bytes | memoryview]:
+def sequence(tag: int, items: list[bytes], syntax: Syntax) -> bytes:
     """Return a sequence of items, every length defined."""
     pack = _IMPLICIT_HEADER[syntax.little_endian].pack
-    encoded = [part for item in items for part in (pack(0xFFFE, 0xE000, len(item)), item)]
-    return [header(tag, "SQ", sum(map(len, encoded)), syntax), *encoded]
+    encoded = b"".join([part for item in items for part in (pack(0xFFFE, 0xE000, len(item)), item)])
+    return header(tag, "SQ", len(encoded), syntax) + encoded
 
 
 def header(tag: int, vr: str, length: int, syntax: Syntax) -> bytes:

@@ -17,24 +17,27 @@ LONGITUDINAL = 0x00280303
 # is gone by now, and a claim to have retained it would be false.
 _LASTING = frozenset({"113100", "113101", "113102", "113103", "113104", "113105"})
 
+# What these claim of the dates is true only where the source had not removed or moved them before.
+_DATE_CLAIMS = {"113106": "UNMODIFIED", "113107": "MODIFIED"}
+
 # From what tells most to what tells least: a source that says less than we would is believed.
 _LONGITUDINAL = ("UNMODIFIED", "MODIFIED", "REMOVED")
 
 
 def longitudinal(profile: Profile, source: str) -> str:
     """Return Longitudinal Temporal Information Modified (0028,0303); never less strict than the source's."""
-    ours = "MODIFIED" if profile.moves_dates else "REMOVED"
+    ours = "MODIFIED" if profile.moves_dates else "UNMODIFIED" if profile.keeps_dates else "REMOVED"
     theirs = source if source in _LONGITUDINAL else "UNMODIFIED"
     return max(ours, theirs, key=_LONGITUDINAL.index)
 
 
-def markers(
-    profile: Profile, modified: str, earlier_codes: Iterable[str], syntax: Syntax
-) -> dict[int, tuple[str, bytes]]:
-    """Return the attributes that say what was done: tag to VR and value.
+def markers(claims: Iterable[str], modified: str, earlier_codes: Iterable[str], syntax: Syntax) -> dict[int, bytes]:
+    """Return the attributes that say what was done: tag to encoded element.
 
     Parameters
     ----------
+    claims : iterable of str
+        Codes of CID 7050 that the profile may claim; without any, no code is claimed at all.
     modified : str
         What :func:`longitudinal` answered.
     earlier_codes : iterable of str
@@ -45,18 +48,17 @@ def markers(
     No version of Entwash stands in an output: the same source has to give the same bytes after an update.
     """
     meanings = tables.method_codes()
-    ours = [code for code in profile.method_codes if code != "113107" or modified == "MODIFIED"]
-    codes = dict.fromkeys([*(code for code in earlier_codes if code in _LASTING), *ours])
+    ours = [code for code in claims if _DATE_CLAIMS.get(code, modified) == modified]
+    codes = dict.fromkeys([*(code for code in earlier_codes if code in _LASTING), *ours]) if ours else {}
     items = [_item(code, meanings[code], syntax) for code in codes]
-    sequence = b"".join(encode.sequence(METHOD_CODES, items, syntax)[1:])
     return {
-        PATIENT_IDENTITY_REMOVED: ("CS", b"YES"),
-        METHOD: ("LO", b"Entwash"),
-        METHOD_CODES: ("SQ", sequence),
-        LONGITUDINAL: ("CS", modified.encode("ascii")),
+        PATIENT_IDENTITY_REMOVED: encode.element(PATIENT_IDENTITY_REMOVED, "CS", b"YES", syntax),
+        METHOD: encode.element(METHOD, "LO", b"Entwash", syntax),
+        METHOD_CODES: encode.sequence(METHOD_CODES, items, syntax) if items else b"",
+        LONGITUDINAL: encode.element(LONGITUDINAL, "CS", modified.encode("ascii"), syntax),
     }
 
 
 def _item(code: str, meaning: str, syntax: Syntax) -> bytes:
     values = [(0x00080100, "SH", code), (0x00080102, "SH", "DCM"), (0x00080104, "LO", meaning)]
-    return b"".join(part for tag, vr, text in values for part in encode.element(tag, vr, text.encode("ascii"), syntax))
+    return b"".join(encode.element(tag, vr, text.encode("ascii"), syntax) for tag, vr, text in values)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 from pydicom.datadict import dictionary_has_tag, keyword_for_tag, repeater_has_tag
 
 from anonymizer.engine.tables import advice
+
+Part: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,48 @@ class Report(Identity):
     md5: str
 
 
-@dataclass(frozen=True, slots=True)
 class Released:
-    """An output that the engine stands for; the gate has still to prove it."""
+    """An output that the engine stands for; the gate has still to prove it.
 
-    data: bytes = field(repr=False)
-    report: Report
+    Parameters
+    ----------
+    parts : sequence of bytes-like
+        The file, in pieces: a picture that was not changed is a view of the source's own bytes.
+    identity : Identity
+        Whom and what it is about.
+    study_date : str
+        As the output has it.
+    """
+
+    def __init__(self, parts: Sequence[Part], identity: Identity, study_date: str) -> None:
+        self.parts = tuple(parts)
+        self.identity = identity
+        self._study_date = study_date
+
+    def __repr__(self) -> str:
+        return f"Released({self.identity.sop_instance_uid})"
+
+    @cached_property
+    def data(self) -> bytes:
+        """Return the whole file; a large one is better written part by part."""
+        return b"".join(self.parts)
+
+    @cached_property
+    def report(self) -> Report:
+        """Return what the output says of itself. The digests are worked out when they are asked for."""
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        size = 0
+        for part in self.parts:
+            sha256.update(part)
+            md5.update(part)
+            size += len(part)
+        return Report(
+            **asdict(self.identity),
+            study_date=self._study_date,
+            size=size,
+            sha256=sha256.hexdigest(),
+            md5=md5.hexdigest(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

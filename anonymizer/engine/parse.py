@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from mmap import mmap
 from struct import Struct
+from typing import TypeAlias
 
 from pydicom.datadict import dictionary_VR
 
 from anonymizer.engine.outcome import HoldError
+
+Buffer: TypeAlias = bytes | mmap
+"""A file in memory, or mapped into it."""
 
 _SHORT = frozenset(
     (
@@ -98,17 +104,28 @@ _STRUCTS = {
 }
 
 
-def parse(data: bytes, start: int, stop: int, syntax: Syntax) -> list[Element]:
+def parse(data: Buffer, start: int, stop: int, syntax: Syntax, depth: int = 0) -> list[Element]:
     """Return the elements of a data set, in the order of the file.
+
+    Parameters
+    ----------
+    depth : int
+        How many sequences the data set stands in.
 
     Raises
     ------
     HoldError
         When a length leads out of the data, a VR is none, an element stands twice or items nest too deep.
     """
-    return _Parser(data).elements(start, stop, syntax, 0)[0]
+    return _Parser(data).elements(start, stop, syntax, depth)[0]
 
 
+def parse_items(data: Buffer, element: Element, syntax: Syntax, depth: int) -> list[list[Element]]:
+    """Return the items of a sequence that was not looked into: of a private one, which the file may call UN."""
+    return _Parser(data).items(element, syntax, depth)
+
+
+@lru_cache(maxsize=1 << 14)
 def by_dictionary(tag: int) -> str:
     """Return the VR that the standard gives an attribute, "UN" for one that it does not know."""
     try:
@@ -118,8 +135,12 @@ def by_dictionary(tag: int) -> str:
 
 
 class _Parser:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Buffer) -> None:
         self._data = data
+
+    def items(self, element: Element, syntax: Syntax, depth: int) -> list[list[Element]]:
+        inside = self._inside(element.tag, element.vr, syntax)
+        return [item for item, _ in self._items(element.tag, element.start, element.stop, inside, depth)]
 
     def elements(
         self, start: int, stop: int, syntax: Syntax, depth: int, *, delimited: bool = False

@@ -1,4 +1,4 @@
-"""Rules: one answer for each attribute, from Table E.1-1, the profile's options and the VR.
+"""Rules: one answer for each attribute, from Table E.1-1, the profile, the IOD's Types and the VR.
 
 An action is what the engine does; the code is what Table E.1-1 (or our own table for what it does not list) says.
 """
@@ -12,35 +12,47 @@ from enum import Enum
 from pydicom.datadict import dictionary_VR
 
 from anonymizer.engine import tables
-from anonymizer.engine.profile import Profile
+from anonymizer.engine.private import listed_vr
+from anonymizer.engine.profile import BASIC_CODE, FULL_DATES, MODIFIED_DATES, OPTION_CODES, Profile
+from anonymizer.engine.types import Place
+from anonymizer.engine.vocabulary import Vocabulary
 from anonymizer.errors import TableError
 
 
 class Action(Enum):
     """What happens to an element."""
 
-    KEEP = "keep, if the value is of its VR's repertoire"
     REMOVE = "remove"
     EMPTY = "leave with zero length"
     DUMMY = "replace by the VR's dummy; of a sequence, every value inside that could tell something"
     UID = "replace each UID"
-    MOVE_DATE = "move each date by the subject's shift; times stay"
-    CAP_AGE = "keep, capped at 090Y"
-    WALK = "of a sequence: treat each item on its own merits"
-    CODE = "keep in an item of a public coding scheme, else replace by a dummy"
     PATIENT_ID = "replace by the subject's PatientID"
     PATIENT_NAME = "replace by the subject's PatientName"
     ACCESSION_NUMBER = "replace by the accession number's code"
     STUDY_ID = "replace by the study's code"
+    MOVE_DATE = "move each date by the subject's shift; times stay"
+    CLEAN = "keep, if every word is of the vocabulary, else what the Basic profile does"
+    CODE = "keep in an item of a public coding scheme, else replace by a dummy"
+    CLEAN_ITEMS = "of a sequence: treat each item on its own merits, and clean its texts instead of replacing them"
+    WALK = "of a sequence: treat each item on its own merits"
+    CAP_AGE = "keep, capped at 090Y"
+    KEEP = "keep, if the value is of its VR's repertoire"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An action, with the code and the source that it follows."""
+    """An action, with the code and the source that it follows.
+
+    Attributes
+    ----------
+    otherwise : Action
+        What happens to a value that `action` cannot clean or keep.
+    """
 
     action: Action
     code: str
     source: str
+    otherwise: Action = Action.REMOVE
 
 
 # Attributes whose pseudonym has a formula of its own (design: pseudonyms, version 1).
@@ -52,31 +64,73 @@ _PSEUDONYMS = {
 }
 _PATIENT_AGE = 0x00101010
 
-_TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE", "UR", "DA", "DT", "TM", "AS"})
-_BINARY = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
+DATES = frozenset({"DA", "DT", "TM"})
+TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE", "UR", "AS"}) | DATES
+# Texts that are made of words; a name, an address of a machine or a link is never cleaned.
+DESCRIPTIONS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _NUMBERS = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 
-_ACTIONS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.UID}
+_LETTERS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.UID, "U*": Action.WALK}
+_CODES = {Action.WALK: "K", Action.KEEP: "K", Action.UID: "U", Action.DUMMY: "D", Action.REMOVE: "X"}
 _REPEATING = re.compile(r"\((50|60)xx,(?:[0-9A-F]{4}|xxxx)\)")
+
+# How much an action lets stand; an override that lets more stand than the profile withdraws its claims.
+_TELLS = {
+    Action.MOVE_DATE: 1,
+    Action.CLEAN: 1,
+    Action.CODE: 1,
+    Action.CLEAN_ITEMS: 1,
+    Action.WALK: 2,
+    Action.CAP_AGE: 2,
+    Action.KEEP: 2,
+}
+
+
+def resolve(code: str, attribute_type: str) -> Action:
+    """Resolve an action code by the Type that an attribute has in its IOD (PS3.15 Table E.1-1a, Note 13).
+
+    Parameters
+    ----------
+    code : str
+        Such as "X/Z/D".
+    attribute_type : str
+        "1", "2" or "3", with 1C as 1 and 2C as 2, so that no output is less valid than its source; empty where the
+        IOD does not define the attribute at that place; "?" where the IOD itself is not known.
+    """
+    letters = code.split("/")
+    if letters[-1] == "U*" or attribute_type == "?":
+        # References hold in every output, so the sequences that carry them stay whatever their Type is.
+        letter = letters[-1]
+    elif attribute_type == "1":
+        letter = "U" if code == "U" else "D"
+    elif attribute_type == "2":
+        letter = "Z" if "Z" in letters or code == "X" else letters[-1]
+    elif attribute_type == "3":
+        letter = letters[0]
+    else:
+        letter = "X" if code == "D" else letters[0]
+    return _LETTERS[letter]
 
 
 class Rules:
-    """The rules of one profile; an answer is a pure function of tag and VR."""
+    """The rules of one profile; an answer is a pure function of tag, VR and place."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
+        self.vocabulary = Vocabulary(profile.words)
+        self.keeps_private = "retain_safe_private" in profile.options
         self._kept = tables.kept()
-        self._rows: dict[int, Rule] = {}
+        self._overrides = dict(profile.overrides)
+        self._rows: dict[int, tables.Row] = {}
         for row in tables.confidentiality_rows():
             if re.fullmatch(r"\([0-9A-F]{4},[0-9A-F]{4}\)", row.tag):
-                tag = int(row.tag[1:5] + row.tag[6:10], 16)
-                self._rows[tag] = self._resolve(tag, row)
+                self._rows[int(row.tag[1:5] + row.tag[6:10], 16)] = row
             elif not (_REPEATING.fullmatch(row.tag) or "odd" in row.tag):
                 raise TableError(f"Table E.1-1 has a row that no rule is made for: {row.name}")
-        self._answers: dict[tuple[int, str], Rule] = {}
+        self._answers: dict[tuple[int, str, Place], Rule] = {}
 
-    def answer(self, tag: int, vr: str) -> Rule:
-        """Return the rule for an attribute.
+    def answer(self, tag: int, vr: str, place: Place) -> Rule:
+        """Return the rule for an attribute of the standard.
 
         Parameters
         ----------
@@ -84,22 +138,69 @@ class Rules:
             Group and element, as one number of 32 bits.
         vr : str
             The VR by which the value is to be read.
+        place : Place
+            Where in its IOD the attribute stands.
         """
-        key = (tag, vr)
+        key = (tag, vr, place)
         rule = self._answers.get(key)
         if rule is None:
-            rule = self._answers[key] = self._answer(tag, vr)
+            rule = self._answers[key] = self.rule(tag, vr, place.type_of(tag))
         return rule
+
+    def rule(self, tag: int, vr: str, attribute_type: str) -> Rule:
+        """Return the rule for an attribute that has a certain Type (see :func:`resolve`)."""
+        usual = self._usual(tag, vr, attribute_type)
+        word = self._overrides.get(tag)
+        return usual if word is None else _overridden(word, tag, vr, usual)
+
+    def private_rule(self, tag: int, creator: str) -> tuple[Rule, str]:
+        """Return the rule for a private attribute, and the VR by which the list of safe ones reads it."""
+        vr = listed_vr(creator, tag >> 16, tag & 0xFF) if self.keeps_private else None
+        if vr is None:
+            return Rule(Action.REMOVE, "X", "Table E.1-1, private attributes"), "UN"
+        source = "Table E.3.10-1, retain_safe_private"
+        if vr == "UI":
+            return Rule(Action.UID, "U", source), vr
+        if vr in DATES:
+            action = Action.MOVE_DATE if self.profile.moves_dates else Action.KEEP
+            kept = self.profile.moves_dates or self.profile.keeps_dates
+            return Rule(action if kept else Action.REMOVE, "C", source, Action.REMOVE), vr
+        if vr in TEXT:
+            return Rule(Action.CLEAN if vr in DESCRIPTIONS else Action.REMOVE, "C", source, Action.REMOVE), vr
+        return Rule(Action.WALK if vr == "SQ" else Action.KEEP, "K", source), vr
 
     def in_structure(self, tag: int) -> bool:
         """Tell whether a sequence inside a replaced one carries references or the names of concepts."""
         return tag in self._kept.structure
 
-    def is_public_coding_scheme(self, designator: str) -> bool:
-        """Tell whether a Coding Scheme Designator stands for a public terminology (PS3.16 section 8)."""
-        return designator in self._kept.coding_schemes
+    @property
+    def weakened(self) -> tuple[int, ...]:
+        """Return the attributes of which an override lets more stand than the profile without it."""
+        return tuple(tag for tag in self._overrides if any(self._is_weaker(tag, kind) for kind in ("1", "2", "3", "")))
 
-    def _answer(self, tag: int, vr: str) -> Rule:
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Return the codes of CID 7050 that an output may claim.
+
+        None at all where an override weakens the profile. No Retain Device Identity beside Modified Dates: eleven rows
+        say both K and C, and the stricter is done.
+        """
+        if self.weakened:
+            return ()
+        options = [one for one in self.profile.options if one != "retain_device_identity" or not self.moves_devices]
+        return (BASIC_CODE, *sorted(OPTION_CODES[option] for option in options))
+
+    @property
+    def moves_devices(self) -> bool:
+        """Tell whether dates of devices get the stricter of two options' answers."""
+        return "retain_device_identity" in self.profile.options and self.profile.moves_dates
+
+    def _is_weaker(self, tag: int, attribute_type: str) -> bool:
+        vr = vr_of(tag).split(" ")[0]
+        usual = self._usual(tag, vr, attribute_type)
+        return _TELLS.get(self.rule(tag, vr, attribute_type).action, 0) > _TELLS.get(usual.action, 0)
+
+    def _usual(self, tag: int, vr: str, attribute_type: str) -> Rule:
         group = tag >> 16
         if group % 2:
             return Rule(Action.REMOVE, "X", "Table E.1-1, private attributes")
@@ -110,61 +211,76 @@ class Rules:
         if tag in _PSEUDONYMS:
             return Rule(_PSEUDONYMS[tag], "D", "pseudonyms, version 1")
         if tag in self._rows:
-            return self._rows[tag]
+            return self._listed(tag, self._rows[tag], attribute_type)
         return self._unlisted(tag, vr)
+
+    def _listed(self, tag: int, row: tables.Row, attribute_type: str) -> Rule:
+        vr = vr_of(tag).split(" ")[0]
+        basic = resolve(row.basic, attribute_type)
+        if basic is Action.DUMMY and vr == "UI":
+            basic = Action.UID  # Annotation Group UID is coded D; a UID that others may point at
+        elif basic is Action.DUMMY and vr == "SQ" and "D" not in row.basic:
+            basic = Action.EMPTY if "Z" in row.basic else Action.REMOVE  # no item can be made for it
+        options = {option: code for option, code in row.options.items() if option in self.profile.options}
+        if MODIFIED_DATES in options:  # before Retain Device Identity: the stricter of the two
+            if vr in DATES and tag not in self._kept.fixed_dates:
+                return Rule(Action.MOVE_DATE, "C", f"Table E.1-1, {MODIFIED_DATES}", basic)
+            return Rule(basic, row.basic, "Table E.1-1")
+        for option, code in sorted(options.items(), key=lambda one: one[1] != "K"):
+            action = self._retained(tag, vr, option, code)
+            if action is not None:
+                return Rule(action, code, f"Table E.1-1, {option}", basic)
+        return Rule(basic, row.basic, "Table E.1-1")
+
+    @staticmethod
+    def _retained(tag: int, vr: str, option: str, code: str) -> Action | None:
+        """Return what an option's K or C does, None where nothing can be cleaned."""
+        if code == "K":
+            return Action.CAP_AGE if tag == _PATIENT_AGE else Action.WALK if vr == "SQ" else Action.KEEP
+        if vr == "SQ":
+            return Action.CLEAN_ITEMS
+        return Action.CLEAN if vr in DESCRIPTIONS and option != FULL_DATES else None
 
     def _unlisted(self, tag: int, vr: str) -> Rule:
         if not _is_known(tag):
             return Rule(Action.REMOVE, "X", "not in the dictionary")
         kept = self._kept
+        if tag in kept.removed:
+            return Rule(Action.REMOVE, "X", "kept.toml, removed")
         if tag in kept.codes:
             return Rule(Action.CODE, "C", "kept.toml, codes")
         if tag in kept.text or tag in kept.binary:
             return Rule(Action.KEEP, "K", "kept.toml")
-        if vr == "SQ":
-            return Rule(Action.WALK, "K", "unlisted sequence")
-        if vr == "UI":
-            return Rule(Action.UID, "U", "unlisted UID")
-        if vr in _NUMBERS:
-            return Rule(Action.KEEP, "K", f"unlisted {vr}")
-        if vr in _TEXT:
-            return Rule(Action.DUMMY, "D", f"unlisted {vr}")
-        return Rule(Action.REMOVE, "X", f"unlisted {vr}")
-
-    def _resolve(self, tag: int, row: tables.Row) -> Rule:
-        code, source = row.basic, "Table E.1-1"
-        for option in self.profile.options:
-            if option not in row.options or tag in self._kept.fixed_dates:
-                continue
-            if row.options[option] == "K":
-                action = Action.CAP_AGE if tag == _PATIENT_AGE else _keep(tag)
-                return Rule(action, "K", f"{source}, {option}")
-            if option == "retain_longitudinal_modified_dates" and _vr(tag) in {"DA", "DT", "TM"}:
-                return Rule(Action.MOVE_DATE, "C", f"{source}, {option}")
-            # A "C" without a cleaner: the Basic profile's action says less than any cleaned value.
-        return Rule(self._valid_everywhere(tag, code), code, source)
+        action = self.unlisted(vr)
+        return Rule(action, _CODES[action], f"unlisted {vr}")
 
     @staticmethod
-    def _valid_everywhere(tag: int, code: str) -> Action:
-        """Resolve a compound code by its last letter.
-
-        "X/D" means X unless the IOD needs D; without the IOD's Types at hand, the last letter is valid for
-        every IOD and keeps nothing more.
-        """
-        last = code.rsplit("/", maxsplit=1)[-1]
-        if last == "U*":
+    def unlisted(vr: str) -> Action:
+        """Return what happens to an attribute that no table names: nothing stays because nobody listed it."""
+        if vr == "SQ":
             return Action.WALK
-        action = _ACTIONS[last]
-        if action is Action.DUMMY and _vr(tag) == "UI":
-            return Action.UID  # Annotation Group UID is coded D; a UID that others may point at
-        return action
+        if vr == "UI":
+            return Action.UID
+        if vr in _NUMBERS:
+            return Action.KEEP
+        return Action.DUMMY if vr in TEXT else Action.REMOVE
 
 
-def _keep(tag: int) -> Action:
-    return Action.WALK if _vr(tag) == "SQ" else Action.KEEP
+def _overridden(word: str, tag: int, vr: str, usual: Rule) -> Rule:
+    is_sequence = vr == "SQ"
+    action = {
+        "remove": Action.REMOVE,
+        "empty": Action.EMPTY,
+        "dummy": Action.UID if vr == "UI" else Action.DUMMY,
+        "uid": Action.UID if vr == "UI" else usual.action,
+        "clean": Action.CLEAN_ITEMS if is_sequence else Action.CLEAN if vr in DESCRIPTIONS else usual.action,
+        "keep": Action.WALK if is_sequence else Action.CAP_AGE if tag == _PATIENT_AGE else Action.KEEP,
+    }[word]
+    return Rule(action, word, "the site's profile", usual.otherwise if _TELLS.get(usual.action) else usual.action)
 
 
-def _vr(tag: int) -> str:
+def vr_of(tag: int) -> str:
+    """Return the VR that the standard gives an attribute, UN for one that pydicom does not know."""
     return dictionary_VR(tag) if _is_known(tag) else "UN"
 
 

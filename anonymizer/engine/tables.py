@@ -89,6 +89,7 @@ class Kept:
     binary: frozenset[int]
     structure: frozenset[int]
     fixed_dates: frozenset[int]
+    removed: frozenset[int]
     modalities: frozenset[str]
     digest: str
 
@@ -105,6 +106,7 @@ def kept() -> Kept:
         binary=_tags(data["binary"]["attributes"]),
         structure=_tags(data["structure"]["sequences"]),
         fixed_dates=_tags(data["fixed_dates"]["attributes"]),
+        removed=_tags(data["removed"]["attributes"]),
         modalities=frozenset(data["modalities"]["terms"]),
         digest=_toml_digest(data),
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 
+from pydicom.datadict import dictionary_VM
+
 from anonymizer.engine import dates
+from anonymizer.engine.concepts import meaning, public_version
 from anonymizer.engine.context import Context
-from anonymizer.engine.pseudonyms import Subject
-from anonymizer.engine.rules import Action
+from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule
 from anonymizer.engine.text import decode
 
 # One dummy a VR (Table E.1-1a, "D"): not empty, of the VR's repertoire, and plainly no value of anybody's.
@@ -39,17 +42,29 @@ _REPERTOIRES = {
     "IS": re.compile(rb"%b(?:\\%b)*+\0?" % (_NUMBER, _NUMBER)),
     "AS": re.compile(rb"(?:\d{3}[DWMY] *+(?:\\\d{3}[DWMY] *+)*+)?"),
 }
+_UIDS = re.compile(rb"[0-9.]{1,64}(?:\\[0-9.]{1,64})*+\0?")
 _OCTETS = {"AT": 4, "FL": 4, "FD": 8, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 
 # VRs whose value is a string; one may stand for another, read as the dictionary has it.
 TEXTS = frozenset({*_DUMMIES, "UI"})
 
+# Where a source says what the dummy says, another is said: nobody is to take a value for a kept one, nor to find out.
+_SECOND_DUMMIES = {
+    "DA": b"19000108",
+    "DT": b"19000108000000",
+    "TM": b"000001",
+    "UR": b"urn:de-identified",
+    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), b"DE_IDENTIFIED"),
+}
+
 # Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
 _STRUCTURAL = frozenset({"CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+_CODE_MEANING = 0x00080104
+_CODING_SCHEME_VERSION = 0x00080103
 
 
 def treat(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
-    """Answer one element that is no sequence.
+    """Answer one element of the standard that is no sequence.
 
     Parameters
     ----------
@@ -70,10 +85,20 @@ def treat(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     HoldError
         When no answer would be safe.
     """
-    action = context.rules.answer(tag, vr).action
-    if context.replaced and action is Action.KEEP and vr not in _STRUCTURAL:
-        action = Action.DUMMY
-    return _TREATMENTS[action](tag, vr, value, context)
+    rule = context.rules.answer(tag, vr, context.place)
+    if context.replaced and rule.action in {Action.KEEP, Action.CLEAN} and vr not in _STRUCTURAL:
+        return dummy(vr, value)
+    if context.cleaned and rule.action is Action.DUMMY and vr in DESCRIPTIONS:
+        rule = Rule(Action.CLEAN, "C", rule.source, Action.DUMMY)
+    return apply(rule, tag, vr, value, context)
+
+
+def apply(rule: Rule, tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
+    """Return what a rule makes of a value; what it can neither keep nor clean gets the rule's other action."""
+    answer = _TREATMENTS[rule.action](tag, vr, value, context)
+    if answer is None and rule.action in {Action.KEEP, Action.CLEAN}:
+        return _TREATMENTS[rule.otherwise](tag, vr, value, context)
+    return answer
 
 
 def dummy(vr: str, value: bytes) -> bytes | None:
@@ -83,21 +108,56 @@ def dummy(vr: str, value: bytes) -> bytes | None:
     if vr in {"DS", "IS"}:
         return b"\\".join([_DUMMIES[vr]] * (value.count(b"\\") + 1))
     if vr in _DUMMIES:
-        return _DUMMIES[vr]
+        same = value.rstrip(b"\0 ") == _DUMMIES[vr] and vr in _SECOND_DUMMIES
+        return _SECOND_DUMMIES[vr] if same else _DUMMIES[vr]
     if vr == "UN":
         return None
     return bytes(len(value)) if vr in _OCTETS else bytes(min(len(value) + len(value) % 2, 2))
 
 
-def _keep(_tag: int, vr: str, value: bytes, _context: Context) -> bytes | None:
+def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     if vr == "UN":
         return None  # an attribute too new for the dictionary: nobody can say what these bytes are
+    if vr == "UI":
+        return value if _UIDS.fullmatch(value) else _uid(tag, vr, value, context)
+    if vr in _MOVES:
+        return _keep_date(tag, vr, value, context)
     repertoire = _REPERTOIRES.get(vr)
     if repertoire and not repertoire.fullmatch(value):
         return None
-    if len(value) % _OCTETS.get(vr, 1):
+    size = _OCTETS.get(vr, 1)
+    if len(value) % size:
         return None
+    if repertoire or size > 1:
+        count = len(value) // size if size > 1 else value.count(b"\\") + 1
+        if count > most_values(tag):
+            return None  # more numbers than the attribute can have are no numbers of that attribute
     return value
+
+
+def most_values(tag: int) -> int:
+    """Return how many values an attribute may have at the most (PS3.6; PS3.5 6.4)."""
+    if tag & 0x10000:
+        return sys.maxsize
+    last = dictionary_VM(tag).split(" or ")[-1].rsplit("-", maxsplit=1)[-1]
+    return int(last) if last.isdecimal() else sys.maxsize
+
+
+def _keep_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
+    texts = [text.strip("\0 ") for text in value.decode("latin-1").split("\\")]
+    if not any(texts):
+        return b""
+    if not context.keeps_dates:
+        return None
+    return _dates(vr, texts, 0)
+
+
+def _clean(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
+    """Keep a text of known words (PS3.15 E.3.5); of other alphabets none is known."""
+    text = value.rstrip(b"\0 ")
+    if not text:
+        return b""
+    return text if text.isascii() and context.rules.vocabulary.allows(text.decode("ascii")) else None
 
 
 def _remove(_tag: int, _vr: str, _value: bytes, _context: Context) -> bytes | None:
@@ -123,10 +183,15 @@ def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | No
         return b""
     if not context.moves_dates:
         return dummy(vr, value)
-    days = context.pseudonyms.date_shift(context.subject)
-    moved = [_MOVES[vr](text, days) if text else "" for text in texts]
+    return _dates(vr, texts, context.pseudonyms.date_shift(context.subject))
+
+
+def _dates(vr: str, texts: list[str], days: int) -> bytes:
+    moved = [(text, _MOVES[vr](text, days) if text else "") for text in texts]
     # A value that is no date could be anything; its place in a list of values stays.
-    return b"\\".join(_DUMMIES[vr] if text is None else text.encode("ascii") for text in moved)
+    return b"\\".join(
+        dummy(vr, old.encode("latin-1")) or b"" if new is None else new.encode("ascii") for old, new in moved
+    )
 
 
 _MOVES: dict[str, Callable[[str, int], str | None]] = {
@@ -142,8 +207,17 @@ def _cap_age(_tag: int, _vr: str, value: bytes, _context: Context) -> bytes | No
     return capped.encode("ascii") if capped else b""
 
 
-def _code(_tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
-    return value if context.public_code else dummy(vr, value)
+def _code(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
+    if context.code is None:
+        return dummy(vr, value)
+    designator, code = context.code
+    text = value.strip(b"\0 ").decode("ascii", "replace")
+    if tag == _CODE_MEANING:
+        return meaning(designator, code, text, context.rules.vocabulary).encode("ascii")
+    if tag == _CODING_SCHEME_VERSION:
+        return value if public_version(text) else dummy(vr, value)
+    # Of two code values in one item only one was looked at.
+    return value if text in context.code else dummy(vr, value)
 
 
 def _patient_id(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
@@ -172,20 +246,10 @@ _TREATMENTS: dict[Action, Callable[[int, str, bytes, Context], bytes | None]] = 
     Action.CAP_AGE: _cap_age,
     Action.WALK: _remove,  # walked by the data set's walk; a value that is no sequence is not kept for it
     Action.CODE: _code,
+    Action.CLEAN: _clean,
+    Action.CLEAN_ITEMS: _remove,
     Action.PATIENT_ID: _patient_id,
     Action.PATIENT_NAME: _patient_name,
     Action.ACCESSION_NUMBER: _accession_number,
     Action.STUDY_ID: _study_id,
 }
-
-
-def subject_of(
-    patient_id: bytes, issuer: bytes, study_instance_uid: str, encodings: tuple[str, ...], default_issuer: str
-) -> Subject:
-    """Tell whom a data set or item is about, from its own PatientID and IssuerOfPatientID."""
-    return Subject.of(
-        decode(patient_id, encodings, 0x00100020, "LO"),
-        decode(issuer, encodings, 0x00100021, "LO"),
-        study_instance_uid,
-        default_issuer=default_issuer,
-    )

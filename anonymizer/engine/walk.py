@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from anonymizer.engine import encode, values
-from anonymizer.engine.context import Context
-from anonymizer.engine.parse import Element, Syntax, by_dictionary
-from anonymizer.engine.pseudonyms import Subject
-from anonymizer.engine.rules import Action
-from anonymizer.engine.text import encodings_of
+from anonymizer.engine.context import Context, Signs
+from anonymizer.engine.parse import Buffer, Element, Syntax, by_dictionary, parse_items
+from anonymizer.engine.private import creator_of, is_listed_creator
+from anonymizer.engine.rules import Action, Rules
 
-SPECIFIC_CHARACTER_SET = 0x00080005
-_CODING_SCHEME = 0x00080102
-_PATIENT_ID = 0x00100020
-_ISSUER = 0x00100021
-_PIXEL_DATA = 0x7FE00010
-_PICTURES = frozenset({0x7FE00008, 0x7FE00009, _PIXEL_DATA})  # with Float and Double Float Pixel Data
+_PICTURES = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # Float, Double Float and Pixel Data
 
 # VRs that a file may give an attribute instead of the dictionary's without any other meaning.
 _INTERCHANGEABLE = (
@@ -27,42 +22,41 @@ _INTERCHANGEABLE = (
 )
 
 
+class Items(NamedTuple):
+    """What becomes of a sequence whose items stay."""
+
+    replaced: bool
+    cleaned: bool
+
+
 class Walk:
-    """Treat the data set of one instance.
+    """Treat the elements of one instance.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes-like
         What the elements point into.
     syntax : Syntax
         How to write; the source's own.
     """
 
-    def __init__(self, data: bytes, syntax: Syntax) -> None:
+    def __init__(self, data: Buffer, syntax: Syntax) -> None:
         self._data = data
-        self._view = memoryview(data)
         self._syntax = syntax
 
-    def data_set(
-        self, elements: Iterable[Element], context: Context, own: Mapping[int, tuple[str, bytes]]
-    ) -> list[bytes | memoryview]:
+    def data_set(self, elements: Iterable[Element], context: Context, own: Mapping[int, bytes]) -> bytes:
         """Return the encoded answers of a data set, in the order of their tags.
 
         Parameters
         ----------
-        own : mapping of tag to (VR, value)
+        own : mapping of tag to encoded element
             What the engine says itself, in the place of whatever the source says there.
         """
-        parts = {
-            tag: encode.element(tag, vr, value, self._syntax)
-            if vr != "SQ"
-            else [encode.header(tag, vr, len(value), self._syntax), value]
-            for tag, (vr, value) in own.items()
-        }
+        parts = dict(own)
         for element in elements:
             if element.tag not in own:
-                parts[element.tag] = self._element(element, context)
-        return [part for tag in sorted(parts) for part in parts[tag]]
+                parts[element.tag] = self.element(element, context)
+        return b"".join([parts[tag] for tag in sorted(parts)])
 
     def value(self, elements: Iterable[Element], tag: int) -> bytes:
         """Return the value of one element of a data set; empty when it is not there."""
@@ -71,61 +65,78 @@ class Walk:
                 return self._data[element.start : element.stop]
         return b""
 
-    def _element(self, element: Element, context: Context) -> list[bytes | memoryview]:
-        tag = element.tag
-        if tag in _PICTURES and context.nested:
-            return []  # pictures in items are icons, and those go (Table E.1-1, Note 11)
-        if element.fragments:
-            return encode.fragments(tag, element.vr, self._view[element.start : element.stop], self._syntax)
-        if element.items is not None:
-            return self._sequence(tag, element.items, context)
-        if tag == _PIXEL_DATA:
-            stored = element.vr.split(" ")[0]  # implicit VR tells "OB or OW"
-            return encode.element(tag, stored, self._view[element.start : element.stop], self._syntax)
-        vr = reading_vr(tag, element.vr)
-        if vr is None or vr == "SQ":
-            return []  # what it means cannot be told, so it says nothing
-        answer = values.treat(tag, vr, self._data[element.start : element.stop], context)
-        return [] if answer is None else encode.element(tag, vr, answer, self._syntax)
-
-    def _sequence(self, tag: int, items: list[list[Element]], context: Context) -> list[bytes | memoryview]:
-        action = context.rules.answer(tag, "SQ").action
-        if action is Action.EMPTY:
-            return encode.sequence(tag, [], self._syntax)
-        if action is Action.DUMMY:
-            replaced = True
-        elif action in {Action.WALK, Action.KEEP}:
-            replaced = context.replaced and not context.rules.in_structure(tag)
-        else:
-            return []
-        encoded = [b"".join(self.data_set(item, self._item_context(item, context, replaced), {})) for item in items]
-        return encode.sequence(tag, encoded, self._syntax)
-
-    def _item_context(self, item: list[Element], context: Context, replaced: bool) -> Context:
-        encodings = context.encodings
-        if character_set := self.value(item, SPECIFIC_CHARACTER_SET):
-            encodings = encodings_of(character_set)
-        designator = self.value(item, _CODING_SCHEME).decode("latin-1").strip("\0 ")
-        return context.inside(
-            encodings=encodings,
-            subject=self._subject(item, context, encodings),
-            nested=True,
-            replaced=replaced,
-            public_code=not replaced and context.rules.is_public_coding_scheme(designator),
+    def creators(self, elements: Iterable[Element], rules: Rules) -> tuple[tuple[int, bytes], ...]:
+        """Return the Private Creators of a data set, where private attributes may stay."""
+        if not rules.keeps_private:
+            return ()
+        return tuple(
+            (element.tag, self._data[element.start : element.stop])
+            for element in elements
+            if element.tag & 0x1FF00 == 0x10000 and element.items is None
         )
 
-    def _subject(self, item: list[Element], context: Context, encodings: tuple[str, ...]) -> Subject:
-        """Tell whom an item is about: whom the data set is about, unless it names somebody else.
+    def element(self, element: Element, context: Context) -> bytes:
+        """Return the answer to one element, encoded; nothing where it is left out."""
+        tag = element.tag
+        if tag & 0x10000:
+            return self._private(element, context)
+        if tag in _PICTURES:
+            return b""  # the top level's are written apart; in items they are icons, and go (Table E.1-1, Note 11)
+        if element.items is not None:
+            action = context.rules.answer(tag, "SQ", context.place).action
+            return self._sequence(tag, element.items, action, context)
+        vr = reading_vr(tag, element.vr)
+        if vr is None or vr == "SQ":
+            return b""  # what it means cannot be told, so it says nothing
+        answer = values.treat(tag, vr, self._data[element.start : element.stop], context)
+        return b"" if answer is None else encode.element(tag, vr, answer, self._syntax)
 
-        The same patient ID without an issuer is the same person, whatever the site's default issuer is.
-        """
-        patient_id, issuer = self.value(item, _PATIENT_ID), self.value(item, _ISSUER)
-        if not patient_id.strip(b"\0 "):
-            return context.subject
-        study, default = context.study_instance_uid, context.default_issuer
-        subject = values.subject_of(patient_id, issuer, study, encodings, default)
-        is_same = not issuer.strip(b"\0 ") and subject.texts[-1] == context.subject.texts[-1]
-        return context.subject if is_same else subject
+    def _private(self, element: Element, context: Context) -> bytes:
+        """Answer a private element: by Table E.3.10-1 where the profile says so, else it goes."""
+        tag = element.tag
+        if not context.rules.keeps_private or context.replaced:
+            return b""
+        value = b"" if element.items is not None else self._data[element.start : element.stop]
+        if tag & 0xFF00 == 0:  # a creator stays where anything of its could
+            creator = creator_of(context.blocks, tag >> 16 << 16 | (tag & 0xFF) << 8)
+            return encode.element(tag, "LO", value, self._syntax) if is_listed_creator(creator, tag >> 16) else b""
+        rule, vr = context.rules.private_rule(tag, creator_of(context.blocks, tag))
+        if rule.action is Action.REMOVE:
+            return b""
+        if vr == "SQ":
+            items = element.items
+            if items is None:
+                items = parse_items(self._data, element, self._syntax, context.depth)
+            return self._sequence(tag, items, rule.action, context)
+        if element.items is not None or not _agrees(element.vr, vr):
+            return b""
+        answer = values.apply(rule, tag, vr, value, context)
+        return b"" if answer is None else encode.element(tag, vr, answer, self._syntax)
+
+    def _sequence(self, tag: int, items: list[list[Element]], action: Action, context: Context) -> bytes:
+        if action is Action.EMPTY:
+            return encode.sequence(tag, [], self._syntax)
+        kind = items_of(tag, action, context)
+        if kind is None:
+            return b""
+        encoded = [self.data_set(item, self._entered(tag, item, kind, context), {}) for item in items]
+        return encode.sequence(tag, encoded, self._syntax)
+
+    def _entered(self, tag: int, item: list[Element], kind: Items, context: Context) -> Context:
+        signs = Signs.of(lambda tag: self.value(item, tag), self.creators(item, context.rules))
+        return context.enter(tag, signs, replaced=kind.replaced, cleaned=kind.cleaned)
+
+
+def items_of(tag: int, action: Action, context: Context) -> Items | None:
+    """Tell how the items of a sequence are treated, None where they do not stay."""
+    if action is Action.DUMMY:
+        return Items(replaced=True, cleaned=False)
+    if action is Action.CLEAN_ITEMS and not context.replaced:
+        return Items(replaced=False, cleaned=True)
+    if action in {Action.WALK, Action.KEEP, Action.CLEAN_ITEMS}:
+        replaced = context.replaced and not context.rules.in_structure(tag)
+        return Items(replaced, context.cleaned and not replaced)
+    return None
 
 
 def reading_vr(tag: int, vr: str) -> str | None:
@@ -143,3 +154,8 @@ def reading_vr(tag: int, vr: str) -> str | None:
     if any({vr, known} <= group for group in _INTERCHANGEABLE):
         return vr
     return known if vr in values.TEXTS and known in values.TEXTS else None
+
+
+def _agrees(vr: str, listed: str) -> bool:
+    """Tell whether a private value can be read by the VR that the list gives it."""
+    return vr in {"UN", listed} or any({vr, listed} <= group for group in _INTERCHANGEABLE)
