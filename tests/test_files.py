@@ -11,6 +11,7 @@ from pydicom import uid
 
 from anonymizer.engine import tables
 from tests import samples
+from tests.codestream_samples import JPEG_PIECES
 from tests.samples import (
     BIG,
     EXPLICIT,
@@ -169,9 +170,8 @@ def test_sequences_in_big_endian_keep_their_items() -> None:
 
 
 def test_encapsulated_fragments_are_bit_identical() -> None:
-    """One looks like delimiters, one is empty, and the offset table is wrong; none of that is ours to mend."""
-    fragments = [b"\x04\0\0\0\x99\0\0\0", b"\xff\xd8zq\xfe\xff\xdd\xe0\0\0\0\0\xfe\xff\0\xe0", b"", bytes(range(64))]
-    stream = b"".join(item(one) for one in fragments) + bytes.fromhex("feffdde000000000")
+    frame = b"".join(JPEG_PIECES)
+    stream = item() + item(frame + bytes(len(frame) % 2)) + bytes.fromhex("feffdde000000000")
     pixels = samples.header(0x7FE00010, "OB", samples.UNDEFINED) + stream
     after = element(0xFFFCFFFC, "OB", b"zqpadding ")
     data = samples.ct(pixels, after, transfer_syntax=str(uid.JPEGBaseline8Bit))

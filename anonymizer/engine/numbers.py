@@ -113,7 +113,7 @@ def _weight(number: Sequence[str]) -> int:
 
 
 def _is_round(number: Sequence[str]) -> bool:
-    return len(number) == 1 and (int(number[0]) % 5 == 0 or len(number[0]) == 1)
+    return len(number) == 1 and int(number[0]) % 5 == 0
 
 
 def _is_date(one: str, two: str, three: str) -> bool:

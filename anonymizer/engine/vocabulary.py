@@ -120,9 +120,11 @@ class Vocabulary:
         chains = list(self._chains(tokens))
         if not all(chain.is_harmless() for chain in chains) or sum(chain.weight for chain in chains) > _MOST_WEIGHT:
             return False
-        if "w" not in shape and not any(chain.labelled for chain in chains):
-            return sum(len(token) for token in tokens if token.isdigit()) < 3  # without a word it is somebody's number
-        return not _AGES.search(folded)
+        if _AGES.search(folded):
+            return False
+        if "w" in shape or any(chain.labelled for chain in chains):
+            return True
+        return sum(len(token) for token in tokens if token.isdigit()) < 3  # without a word it is somebody's number
 
     def _tokens(self, folded: str) -> list[str]:
         """Split into known words, the longest first, and for the rest into letters, digits and gaps."""
