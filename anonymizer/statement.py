@@ -34,6 +34,7 @@ _WORDS = {
     Action.CODE: "keep public codes",
     Action.CLEAN_ITEMS: "clean items",
     Action.WALK: "treat items",
+    Action.ICC_PROFILE: "keep without texts",
     Action.CAP_AGE: "keep, 090Y at the most",
     Action.KEEP: "keep",
 }
@@ -70,7 +71,7 @@ def lines(profile: Profile) -> list[Line]:
     rules = Rules(profile)
     tags = {tag for row in tables.confidentiality_rows() if (tag := _tag_of(row)) is not None}
     kept = tables.kept()
-    tags |= kept.text | kept.codes | kept.binary | kept.removed | dict(profile.overrides).keys()
+    tags |= kept.text | kept.codes | kept.binary | kept.removed | {0x00282000} | dict(profile.overrides).keys()
     return [*(_line(tag, rules) for tag in sorted(tags)), *_many(rules)]
 
 

@@ -80,8 +80,9 @@ class Chain:
         for index, (first, second) in enumerate(pairwise(self.between)):
             if TIMES in (first, second) or (first != second and "." in (first, second)):
                 continue  # 0.9x0.9x1.5, and 5/1.25: a date is written with one sign
-            if _is_date(*self.digits[index : index + 3]):
-                return True
+            three = self.digits[index : index + 3]
+            if _is_date(*three) or (first == "." and len("".join(three)) > 3):
+                return True  # of dotted numbers none but a version's is short: 1.2.3
         return False
 
     def _holds_time(self) -> bool:
@@ -91,12 +92,14 @@ class Chain:
         return False
 
     def _is_day_and_month(self) -> bool:
-        """Tell whether two numbers could be day and month or month and year: 3/14, 05-99, 12.05."""
+        """Tell whether two numbers could be day and month or month and year: 3/14, 5/2, 05-99, 12.05."""
         if len(self.digits) != 2 or self.between == (TIMES,):
             return False
         (one, other), between = self.digits, self.between[0]
         if between == ".":
             return int(one) in _DAYS and len(other) == 2 and int(other) in _MONTHS
+        if between == "/" and len(one) == len(other) == 1:
+            return int(one) in _MONTHS and int(other) in _MONTHS
         shortest = 1 if between in {"/", "-"} else 2
         return any(
             len(month) >= shortest and int(month) in _MONTHS and len(rest) == 2
@@ -105,15 +108,13 @@ class Chain:
 
 
 def _weight(number: Sequence[str]) -> int:
-    """Count the digits that tell something: 1 of 1000, 2 of 2.50, 3 of 007."""
-    if len(number) == 1:
-        return len(number[0].rstrip("0")) or 1
-    whole, decimals = number
-    return len("".join((whole.removeprefix("0"), decimals)).rstrip("0")) or 1
+    """Count the digits that tell something: 3 of 007 and of 120, 2 of 0.50."""
+    whole, decimals = number[0], "".join(number[1:])
+    return len(whole) if not decimals else len((whole.removeprefix("0") + decimals).rstrip("0")) or 1
 
 
 def _is_round(number: Sequence[str]) -> bool:
-    return len(number) == 1 and int(number[0]) % 5 == 0
+    return len(number) == 1 and int(number[0]) % 5 == 0 and (number[0] == "0" or number[0][0] != "0")
 
 
 def _is_date(one: str, two: str, three: str) -> bool:

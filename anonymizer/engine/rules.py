@@ -35,6 +35,7 @@ class Action(Enum):
     CODE = "keep in an item of a public coding scheme, else replace by a dummy"
     CLEAN_ITEMS = "of a sequence: treat each item on its own merits, and clean its texts instead of replacing them"
     WALK = "of a sequence: treat each item on its own merits"
+    ICC_PROFILE = "keep what colours need, without its texts"
     CAP_AGE = "keep, capped at 090Y"
     KEEP = "keep, if the value is of its VR's repertoire"
 
@@ -63,6 +64,7 @@ _PSEUDONYMS = {
     0x00200010: Action.STUDY_ID,
 }
 _PATIENT_AGE = 0x00101010
+_ICC_PROFILE = 0x00282000
 
 DATES = frozenset({"DA", "DT", "TM"})
 TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE", "UR", "AS"}) | DATES
@@ -247,6 +249,8 @@ class Rules:
         kept = self._kept
         if tag in kept.removed:
             return Rule(Action.REMOVE, "X", "kept.toml, removed")
+        if tag == _ICC_PROFILE:
+            return Rule(Action.ICC_PROFILE, "C", "ICC.1: colours without texts")
         if tag in kept.codes:
             return Rule(Action.CODE, "C", "kept.toml, codes")
         if tag in kept.text or tag in kept.binary:

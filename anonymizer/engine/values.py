@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pydicom.datadict import dictionary_VM
 
-from anonymizer.engine import dates
+from anonymizer.engine import dates, icc
 from anonymizer.engine.concepts import meaning, public_version
 from anonymizer.engine.context import Context
 from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule
@@ -220,6 +220,10 @@ def _code(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     return value if text in context.code else dummy(vr, value)
 
 
+def _icc_profile(_tag: int, _vr: str, value: bytes, context: Context) -> bytes | None:
+    return None if context.replaced else icc.clean(value)
+
+
 def _patient_id(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     return context.pseudonyms.patient_id(context.subject).encode("utf-8")
 
@@ -246,6 +250,7 @@ _TREATMENTS: dict[Action, Callable[[int, str, bytes, Context], bytes | None]] = 
     Action.CAP_AGE: _cap_age,
     Action.WALK: _remove,  # walked by the data set's walk; a value that is no sequence is not kept for it
     Action.CODE: _code,
+    Action.ICC_PROFILE: _icc_profile,
     Action.CLEAN: _clean,
     Action.CLEAN_ITEMS: _remove,
     Action.PATIENT_ID: _patient_id,

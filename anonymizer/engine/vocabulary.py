@@ -36,8 +36,9 @@ _NOBODY: frozenset[str] = frozenset()
 _READING = "reading.toml"
 _TIGHT = re.compile(r" ?[=:_.#-]? ?")  # between a label and its number
 
-# By the kinds of tokens: three letters or more, two with a number, and two in one piece such as K1A or A1B2.
-_INITIALS = re.compile(r"l *l *l|l *l *n|n *l *l|l[nw]+l|[lnu]b")
+# By the kinds of tokens: three letters or more; two with a number; in one piece, a letter among others or two numbers
+# that are no sides of a picture, as in K1A, A1B2 and 3d505a01.
+_INITIALS = re.compile(r"l *l *l|l *l *n|n *l *l|l[^ ][^ ]|[^ ]l[^ ]|[^ ][^ ]l|n[lwb]+n|[lnu]b")
 # Sex and an age over 89: 95M, F 91.
 _AGES = re.compile(r"(?<![a-z0-9.])(?:[mf] *(?:9|1[01])[0-9](?![0-9])|(?:9|1[01])[0-9] *[mf](?![a-z0-9]))")
 
