@@ -36,6 +36,7 @@ _WORDS = {
     Action.WALK: "treat items",
     Action.ICC_PROFILE: "keep without texts",
     Action.CAP_AGE: "keep, 090Y at the most",
+    Action.KEEP_DEVICE_DATE: "keep",
     Action.KEEP: "keep",
 }
 
@@ -212,7 +213,8 @@ of anatomy, acquisition, reconstruction and radiotherapy that ship with Entwash,
 No name, date or number of more than three digits can be in it. Any other description goes as the Basic
 profile says."""
 
-_PRIVATE = """Those stay that Table E.3.10-1 lists, found by private creator, group and the low byte of the element, with
+_PRIVATE = """\
+Those stay that Table E.3.10-1 lists, found by private creator, group and the low byte of the element, with
 their creators. Numbers, coded strings and binary values stay, UIDs are replaced, dates are treated as others
 are, texts stay when they are of the vocabulary, and sequences are looked into. All others go."""
 

@@ -114,7 +114,11 @@ def _weight(number: Sequence[str]) -> int:
 
 
 def _is_round(number: Sequence[str]) -> bool:
-    return len(number) == 1 and int(number[0]) % 5 == 0 and (number[0] == "0" or number[0][0] != "0")
+    """Tell whether somebody chose a number: 50, 1400, 5625."""
+    if len(number) > 1 or (number[0].startswith("0") and number[0] != "0"):
+        return False
+    steps = (5,) if len(number[0]) < 4 else (10, 25)
+    return any(int(number[0]) % step == 0 for step in steps)
 
 
 def _is_date(one: str, two: str, three: str) -> bool:

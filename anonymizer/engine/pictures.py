@@ -101,7 +101,14 @@ def _encapsulated(
         return b"" if table is None or table.items is not None else file.data[table.start : table.stop]
 
     clean = encapsulated.clean(
-        file.data, element.start, element.stop, file.transfer_syntax, frames, value(_OFFSETS), value(_LENGTHS), picture
+        memoryview(file.data),
+        element.start,
+        element.stop,
+        file.transfer_syntax,
+        frames,
+        value(_OFFSETS),
+        value(_LENGTHS),
+        picture,
     )
     written: dict[int, list[Part]] = {
         element.tag: [encode.header(element.tag, element.vr, UNDEFINED, file.syntax), *clean.parts]

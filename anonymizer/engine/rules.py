@@ -37,6 +37,7 @@ class Action(Enum):
     WALK = "of a sequence: treat each item on its own merits"
     ICC_PROFILE = "keep what colours need, without its texts"
     CAP_AGE = "keep, capped at 090Y"
+    KEEP_DEVICE_DATE = "keep, if it is a date or a time"
     KEEP = "keep, if the value is of its VR's repertoire"
 
 
@@ -63,7 +64,6 @@ _PSEUDONYMS = {
     0x00080050: Action.ACCESSION_NUMBER,
     0x00200010: Action.STUDY_ID,
 }
-_PATIENT_AGE = 0x00101010
 _ICC_PROFILE = 0x00282000
 
 DATES = frozenset({"DA", "DT", "TM"})
@@ -84,6 +84,7 @@ _TELLS = {
     Action.CLEAN_ITEMS: 1,
     Action.WALK: 2,
     Action.CAP_AGE: 2,
+    Action.KEEP_DEVICE_DATE: 2,
     Action.KEEP: 2,
 }
 
@@ -229,16 +230,18 @@ class Rules:
                 return Rule(Action.MOVE_DATE, "C", f"Table E.1-1, {MODIFIED_DATES}", basic)
             return Rule(basic, row.basic, "Table E.1-1")
         for option, code in sorted(options.items(), key=lambda one: one[1] != "K"):
-            action = self._retained(tag, vr, option, code)
+            action = self._retained(vr, option, code)
             if action is not None:
                 return Rule(action, code, f"Table E.1-1, {option}", basic)
         return Rule(basic, row.basic, "Table E.1-1")
 
     @staticmethod
-    def _retained(tag: int, vr: str, option: str, code: str) -> Action | None:
+    def _retained(vr: str, option: str, code: str) -> Action | None:
         """Return what an option's K or C does, None where nothing can be cleaned."""
         if code == "K":
-            return Action.CAP_AGE if tag == _PATIENT_AGE else Action.WALK if vr == "SQ" else Action.KEEP
+            if option == "retain_device_identity" and vr in DATES:
+                return Action.KEEP_DEVICE_DATE
+            return Action.CAP_AGE if vr == "AS" else Action.WALK if vr == "SQ" else Action.KEEP
         if vr == "SQ":
             return Action.CLEAN_ITEMS
         return Action.CLEAN if vr in DESCRIPTIONS and option != FULL_DATES else None
@@ -278,7 +281,7 @@ def _overridden(word: str, tag: int, vr: str, usual: Rule) -> Rule:
         "dummy": Action.UID if vr == "UI" else Action.DUMMY,
         "uid": Action.UID if vr == "UI" else usual.action,
         "clean": Action.CLEAN_ITEMS if is_sequence else Action.CLEAN if vr in DESCRIPTIONS else usual.action,
-        "keep": Action.WALK if is_sequence else Action.CAP_AGE if tag == _PATIENT_AGE else Action.KEEP,
+        "keep": Action.WALK if is_sequence else Action.CAP_AGE if vr == "AS" else Action.KEEP,
     }[word]
     return Rule(action, word, "the site's profile", usual.otherwise if _TELLS.get(usual.action) else usual.action)
 

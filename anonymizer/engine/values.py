@@ -11,6 +11,7 @@ from pydicom.datadict import dictionary_VM
 from anonymizer.engine import dates, icc
 from anonymizer.engine.concepts import meaning, public_version
 from anonymizer.engine.context import Context
+from anonymizer.engine.parse import by_dictionary
 from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule
 from anonymizer.engine.text import decode
 
@@ -36,10 +37,11 @@ _DUMMIES = {
 }
 # Possessive throughout (Python 3.11): a pattern that could go back would take for ever over a crafted list of numbers.
 _NUMBER = rb" *+(?:[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)?+ *+"
+_INTEGER = rb" *+(?:[+-]?+\d{1,12}+)?+ *+"
 _REPERTOIRES = {
     "CS": re.compile(rb"[A-Z0-9 _]{0,16}(?:\\[A-Z0-9 _]{0,16})*+\0?"),
     "DS": re.compile(rb"%b(?:\\%b)*+\0?" % (_NUMBER, _NUMBER)),
-    "IS": re.compile(rb"%b(?:\\%b)*+\0?" % (_NUMBER, _NUMBER)),
+    "IS": re.compile(rb"%b(?:\\%b)*+\0?" % (_INTEGER, _INTEGER)),
     "AS": re.compile(rb"(?:\d{3}[DWMY] *+(?:\\\d{3}[DWMY] *+)*+)?"),
 }
 _UIDS = re.compile(rb"[0-9.]{1,64}(?:\\[0-9.]{1,64})*+\0?")
@@ -57,8 +59,11 @@ _SECOND_DUMMIES = {
     **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), b"DE_IDENTIFIED"),
 }
 
+_IN_CHARACTER_SET = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
+
 # Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
-_STRUCTURAL = frozenset({"CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+_STRUCTURAL = frozenset({"UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+_TELLING = frozenset({Action.KEEP, Action.CLEAN, Action.CAP_AGE, Action.KEEP_DEVICE_DATE})
 _CODE_MEANING = 0x00080104
 _CODING_SCHEME_VERSION = 0x00080103
 
@@ -86,7 +91,7 @@ def treat(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
         When no answer would be safe.
     """
     rule = context.rules.answer(tag, vr, context.place)
-    if context.replaced and rule.action in {Action.KEEP, Action.CLEAN} and vr not in _STRUCTURAL:
+    if context.replaced and rule.action in _TELLING and vr not in _STRUCTURAL:
         return dummy(vr, value)
     if context.cleaned and rule.action is Action.DUMMY and vr in DESCRIPTIONS:
         rule = Rule(Action.CLEAN, "C", rule.source, Action.DUMMY)
@@ -116,8 +121,8 @@ def dummy(vr: str, value: bytes) -> bytes | None:
 
 
 def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
-    if vr == "UN":
-        return None  # an attribute too new for the dictionary: nobody can say what these bytes are
+    if vr in {"UN", "UR"}:
+        return None  # an attribute too new for the dictionary could be anything, and a link leads home
     if vr == "UI":
         return value if _UIDS.fullmatch(value) else _uid(tag, vr, value, context)
     if vr in _MOVES:
@@ -125,6 +130,8 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     repertoire = _REPERTOIRES.get(vr)
     if repertoire and not repertoire.fullmatch(value):
         return None
+    if vr in _IN_CHARACTER_SET:
+        decode(value, context.encodings, tag, vr)  # holds what cannot be read: then nobody can say that it is clean
     size = _OCTETS.get(vr, 1)
     if len(value) % size:
         return None
@@ -139,6 +146,8 @@ def most_values(tag: int) -> int:
     """Return how many values an attribute may have at the most (PS3.6; PS3.5 6.4)."""
     if tag & 0x10000:
         return sys.maxsize
+    if by_dictionary(tag) == "UN":
+        return sys.maxsize  # too new for the dictionary
     last = dictionary_VM(tag).split(" or ")[-1].rsplit("-", maxsplit=1)[-1]
     return int(last) if last.isdecimal() else sys.maxsize
 
@@ -150,6 +159,10 @@ def _keep_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | No
     if not context.keeps_dates:
         return None
     return _dates(vr, texts, 0)
+
+
+def _keep_device_date(_tag: int, vr: str, value: bytes, _context: Context) -> bytes | None:
+    return _dates(vr, [text.strip("\0 ") for text in value.decode("latin-1").split("\\")], 0)
 
 
 def _clean(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
@@ -197,7 +210,7 @@ def _dates(vr: str, texts: list[str], days: int) -> bytes:
 _MOVES: dict[str, Callable[[str, int], str | None]] = {
     "DA": dates.move_date,
     "DT": dates.move_date_time,
-    "TM": lambda text, _days: text if dates.is_time(text) else None,
+    "TM": lambda text, _days: text.replace(":", "") if dates.is_time(text) else None,  # colons are ACR-NEMA 300's
 }
 
 
@@ -250,6 +263,7 @@ _TREATMENTS: dict[Action, Callable[[int, str, bytes, Context], bytes | None]] = 
     Action.CAP_AGE: _cap_age,
     Action.WALK: _remove,  # walked by the data set's walk; a value that is no sequence is not kept for it
     Action.CODE: _code,
+    Action.KEEP_DEVICE_DATE: _keep_device_date,
     Action.ICC_PROFILE: _icc_profile,
     Action.CLEAN: _clean,
     Action.CLEAN_ITEMS: _remove,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from anonymizer.engine.codestreams.splice import Edit, not_treated, spliced, unreadable
 from anonymizer.engine.outcome import Part
@@ -20,6 +19,10 @@ _FILL = re.compile(rb"\xff+")
 # JPEG-LS a zero bit (ISO 14495-1 A.1).
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xff]")
 _MARKER_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]")
+
+# The last header, up to its first scan, that had nothing to go: mostly that of the next frame too. What is answered
+# does not depend on it.
+_HEADERS: dict[re.Pattern[bytes], bytes] = {}
 
 _EOI, _SOS, _COM = 0xD9, 0xDA, 0xFE
 _APP0, _APP8, _APP14, _APP15 = 0xE0, 0xE8, 0xEE, 0xEF
@@ -47,13 +50,15 @@ def clean_ls(codestream: memoryview) -> list[Part] | None:
 def _clean(
     codestream: memoryview, segments: dict[int, Callable[[bytes], bool]], marker_in_data: re.Pattern[bytes]
 ) -> list[Part] | None:
-    begin = _START.search(codestream)
-    if begin is None:
-        raise unreadable("never begins")
-    edits: list[Edit] = [(0, begin.start(), b"")] if begin.start() else []
+    edits: list[Edit] = []
     colours: dict[int, bytes] = {}
     seen: set[int] = set()
-    at = begin.start() + 2
+    header = _HEADERS.get(marker_in_data)
+    if header and codestream[: len(header)].tobytes() == header:
+        seen |= {_SOS, *_FRAMES}
+        at = _end_of_data(codestream, len(header), marker_in_data)
+    else:
+        at = _begin(codestream, edits)
     try:
         while (marker := _marker(codestream, at)) and codestream[marker + 1] != _EOI:
             code = codestream[marker + 1]
@@ -66,13 +71,10 @@ def _clean(
                     edits.append((marker, end, kept))
             elif code not in _RESTARTS:
                 _check(code, bytes(codestream[marker + 4 : end]), segments, seen)
+            if code == _SOS and not edits and _SOS not in seen:
+                _HEADERS[marker_in_data] = codestream[:end].tobytes()
             seen.add(code)
-            if code == _SOS or code in _RESTARTS:
-                data = marker_in_data.search(codestream, end)
-                if data is None:
-                    raise unreadable("never ends")
-                end = data.start()
-            at = end
+            at = _end_of_data(codestream, end, marker_in_data) if code == _SOS or code in _RESTARTS else end
     except IndexError:
         raise unreadable("never ends") from None
     if _SOS not in seen:
@@ -81,6 +83,22 @@ def _clean(
     if marker > at + (marker + 2 == len(codestream) and marker % 2 == 0):
         edits.append((at, marker, b""))
     return spliced(codestream, edits, marker + 2)
+
+
+def _begin(codestream: memoryview, edits: list[Edit]) -> int:
+    begin = _START.search(codestream)
+    if begin is None:
+        raise unreadable("never begins")
+    if begin.start():
+        edits.append((0, begin.start(), b""))
+    return begin.start() + 2
+
+
+def _end_of_data(codestream: memoryview, start: int, marker_in_data: re.Pattern[bytes]) -> int:
+    data = marker_in_data.search(codestream, start)
+    if data is None:
+        raise unreadable("never ends")
+    return data.start()
 
 
 def _marker(codestream: memoryview, at: int) -> int:
@@ -144,7 +162,6 @@ def _is_scan(body: bytes) -> bool:
     return len(body) > 0 and 1 <= body[0] <= 4 and len(body) == 4 + 2 * body[0]
 
 
-@lru_cache(maxsize=64)  # mostly the same in every frame
 def _are_huffman_tables(body: bytes) -> bool:
     at = 0
     while at + 17 <= len(body):
@@ -157,7 +174,6 @@ def _are_huffman_tables(body: bytes) -> bool:
     return at == len(body) > 0
 
 
-@lru_cache(maxsize=64)
 def _are_quantization_tables(body: bytes) -> bool:
     at = 0
     while at < len(body):
