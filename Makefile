@@ -3,18 +3,21 @@
 PYTHON ?= python3
 STATE ?= .demo
 DATA ?=
+FOLDERS ?=
+MARKDOWN ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test bench-engine lint clean
 
 help: ## List these targets
 	@echo "make demo               run the main job: two hospitals, one cloud, Prefect between them"
 	@echo "make demo DATA=FOLDER   the same with a folder of real DICOM files"
 	@echo "make setup              make the environment: $(VENV), with the entwash command in it"
 	@echo "make test               run the whole test suite"
+	@echo "make bench-engine       measure the engine beside others; FOLDERS=\"NAME=PATH …\" adds your own"
 	@echo "make lint               ruff and mypy"
 	@echo "make clean              remove what demo and tests keep ($(STATE) and caches), not $(VENV)"
 	@echo
@@ -30,6 +33,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	@$(BIN)/python -m deployments.demo.installation
 	@$(BIN)/python -m pytest
+
+bench-engine: $(VENV)/.installed
+	@$(BIN)/python -m tests.bench_engine $(foreach one,$(FOLDERS),--folder "$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check

@@ -55,7 +55,7 @@ def public_code(designator: str, value: str) -> bool:
     value : str
         Code Value (0008,0100) or Long Code Value (0008,0119).
     """
-    scheme = _schemes().get(designator)
+    scheme = schemes().get(designator)
     if scheme is None or not value or not value.isascii():
         return False
     return value in _meanings().get(scheme.dictionary, {}) or scheme.has(value)
@@ -67,7 +67,7 @@ def meaning(designator: str, value: str, text: str, vocabulary: Vocabulary) -> s
     Its own when the dictionary gives it, or when every token of it is of the vocabulary; else the dictionary's, and
     a dummy where that has none.
     """
-    scheme = _schemes().get(designator)
+    scheme = schemes().get(designator)
     known = _meanings().get(scheme.dictionary, {}).get(value, ()) if scheme else ()
     if text.isascii() and (_folded(text) in map(_folded, known) or vocabulary.allows(text)):
         return text
@@ -91,7 +91,8 @@ def _table() -> dict[str, Any]:
 
 
 @cache
-def _schemes() -> dict[str, Scheme]:
+def schemes() -> dict[str, Scheme]:
+    """Return ``coding_schemes.toml``, by Coding Scheme Designator."""
     return {
         designator: Scheme(
             dictionary=data.get("dictionary", designator),

@@ -18,7 +18,8 @@ from typing import Generic, TypeVar
 from anonymizer.engine import encode
 from anonymizer.engine.context import Context, Signs
 from anonymizer.engine.parse import EXPLICIT_LITTLE, HAS_LONG_LENGTH, UNDEFINED, VRS, Buffer, Element, parse
-from anonymizer.engine.rules import Action
+from anonymizer.engine.private import creator_of
+from anonymizer.engine.rules import REMOVED, Action
 from anonymizer.engine.scan import HEAD, Raw, Scanned, Scanner, Sequence, UnusualError, extent
 from anonymizer.engine.walk import Items, Walk, items_of
 
@@ -43,6 +44,8 @@ class Memory(Generic[_Key, _Value]):
         self._used = 0
         self._tops: dict[_Key, _Value] = {}
         self.scanner = Scanner()
+        self.checked: set[bytes] = set()
+        """Bytes of items and elements that can be read, and go."""
 
     def top(self, key: _Key, make: Callable[[], _Value]) -> _Value:
         """Return what was made for a key, or make it."""
@@ -57,6 +60,7 @@ class Memory(Generic[_Key, _Value]):
         if self._used > self._most:
             # Who works in a forgotten context goes on with it; it is gone when he is done.
             self._tops.clear()
+            self.checked = set()
             self._used = 0
 
     @property
@@ -79,6 +83,7 @@ class Remembering:
     def __init__(self, data: Buffer, memory: Memory[_Key, _Value]) -> None:
         self._data = data
         self._scanner = memory.scanner
+        self._checked = memory.checked
         self._take = memory.take
 
     def scan(self, start: int) -> Scanned:
@@ -124,15 +129,38 @@ class Remembering:
             return answer
         if tag in own:
             return b""
-        if isinstance(raw, Sequence) and not tag & 0x10000:
-            return self._sequence(data, tag, raw, context)
+        if isinstance(raw, Sequence):
+            if not tag & 0x10000:
+                return self._sequence(data, tag, raw, context)
+            if context.replaced or context.rules.private_rule(tag, creator_of(context.blocks, tag))[0] is REMOVED:
+                self._check(data, raw)
+                return b""
         return _slowly(data, raw.start, raw.stop, context)
+
+    def _check(self, data: Buffer, sequence: Sequence) -> None:
+        """Read what goes as strictly as the slow way does: a file that is broken there is held too."""
+        for item in sequence.items:
+            if isinstance(item, bytes):
+                self._check_raw(item)
+                continue
+            for raw in item.raws:
+                if isinstance(raw, bytes):
+                    self._check_raw(raw)
+                elif isinstance(raw, Sequence):
+                    self._check(data, raw)
+
+    def _check_raw(self, raw: bytes) -> None:
+        if raw not in self._checked:
+            parse(raw, 0, len(raw), EXPLICIT_LITTLE, 1)
+            self._checked.add(raw)
+            self._take(len(raw))
 
     def _sequence(self, data: Buffer, tag: int, sequence: Sequence, context: Context) -> bytes:
         action = context.rules.answer(tag, "SQ", context.place).action
         kind = items_of(tag, action, context)
         if kind is None or action is Action.EMPTY:
-            return _slowly(data, sequence.start, sequence.stop, context)  # it has to be readable all the same
+            self._check(data, sequence)
+            return encode.sequence(tag, [], EXPLICIT_LITTLE) if action is Action.EMPTY else b""
         known = context.items.setdefault(tag, {})
         encoded = []
         for item in sequence.items:

@@ -72,6 +72,7 @@ class Pseudonyms:
         self._prefix = patient_id_prefix
         self.key_id = key.key_id(project)
         self.uid = lru_cache(maxsize=65536)(self._uid)
+        self.date_shift = lru_cache(maxsize=1024)(self._date_shift)
 
     def __repr__(self) -> str:
         return f"Pseudonyms(key {self.key_id})"
@@ -110,7 +111,7 @@ class Pseudonyms:
         """Return the StudyID of a study: emptied ones merge same-day studies in some archives."""
         return _code(self._mac("study-id", study_instance_uid.strip("\0 ")))
 
-    def date_shift(self, subject: Subject) -> int:
+    def _date_shift(self, subject: Subject) -> int:
         """Return by how many days the dates of `subject` move: whole weeks back, one to ten years."""
         number = int.from_bytes(self._mac("date", *subject.texts)[:8], "big")
         return -_WEEK * (_FEWEST_WEEKS + number % _SHIFTS)

@@ -57,6 +57,9 @@ class Rule:
     otherwise: Action = Action.REMOVE
 
 
+REMOVED = Rule(Action.REMOVE, "X", "Table E.1-1, private attributes")
+"""What happens to every private attribute that nobody knows to be safe."""
+
 # Attributes whose pseudonym has a formula of its own (design: pseudonyms, version 1).
 _PSEUDONYMS = {
     0x00100010: Action.PATIENT_NAME,
@@ -160,7 +163,7 @@ class Rules:
         """Return the rule for a private attribute, and the VR by which the list of safe ones reads it."""
         vr = listed_vr(creator, tag >> 16, tag & 0xFF) if self.keeps_private else None
         if vr is None:
-            return Rule(Action.REMOVE, "X", "Table E.1-1, private attributes"), "UN"
+            return REMOVED, "UN"
         source = "Table E.3.10-1, retain_safe_private"
         if vr == "UI":
             return Rule(Action.UID, "U", source), vr
@@ -206,7 +209,7 @@ class Rules:
     def _usual(self, tag: int, vr: str, attribute_type: str) -> Rule:
         group = tag >> 16
         if group % 2:
-            return Rule(Action.REMOVE, "X", "Table E.1-1, private attributes")
+            return REMOVED
         if group <= 0x0006 or tag & 0xFFFF == 0:
             return Rule(Action.REMOVE, "X", "PS3.15 E.1.1: no part of a data set's content")
         if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:

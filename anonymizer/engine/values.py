@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_VM
 
@@ -142,6 +143,7 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     return value
 
 
+@lru_cache(maxsize=1 << 13)
 def most_values(tag: int) -> int:
     """Return how many values an attribute may have at the most (PS3.6; PS3.5 6.4)."""
     if tag & 0x10000:

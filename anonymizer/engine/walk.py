@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from anonymizer.engine import encode, values
@@ -139,6 +140,7 @@ def items_of(tag: int, action: Action, context: Context) -> Items | None:
     return None
 
 
+@lru_cache(maxsize=1 << 14)
 def reading_vr(tag: int, vr: str) -> str | None:
     """Return the VR by which a value is read, None where file and dictionary cannot both be right.
 
