@@ -17,6 +17,7 @@ from pydicom.pixels.decoders.rle import _rle_decode_frame
 from pydicom.pixels.utils import _get_jpg_parameters, get_j2k_parameters
 
 from anonymizer.engine import codestreams
+from anonymizer.engine.codestreams import jpeg
 from tests.codestream_samples import (
     CODING,
     COMMENT,
@@ -637,3 +638,18 @@ def test_a_hundred_megabytes_of_frames_are_scanned_in_a_moment() -> None:
     for _ in range(100):
         assert codestreams.clean(memoryview(frame), JPEG) is None
     assert time.process_time() - started < 2
+
+
+def test_a_frame_is_answered_alike_whatever_came_before_it() -> None:
+    """A header that had nothing to go is remembered."""
+    longer = PLAIN.replace(HUFFMAN, segment(0xC4, HUFFMAN[4:] + WORDS))
+    behind = [PLAIN.replace(EOI, piece + EOI) for piece in (FRAME, SOI, segment(0xE0, JFIF[4:]), HUFFMAN)]
+    frames = [PLAIN, b"".join([SOI, adobe(1), *JPEG_PIECES[1:]]), WORDS + PLAIN, longer, PLAIN[:-2], *behind]
+    alone = []
+    for frame in frames:
+        jpeg._HEADERS.clear()
+        alone.append(held(frame, JPEG) or cleaned(frame, JPEG))
+    for before in frames:
+        for frame, answer in zip(frames, alone, strict=True):
+            assert held(before, JPEG) is not None
+            assert (held(frame, JPEG) or cleaned(frame, JPEG)) == answer

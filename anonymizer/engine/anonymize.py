@@ -192,7 +192,8 @@ class Anonymizer:
         return Whole(context, own, patient_id, self._uid(top.study))
 
     def _uid(self, uid: str) -> str:
-        return uid if "retain_uids" in self.profile.options else self.pseudonyms.uid(uid)
+        is_kept = "retain_uids" in self.profile.options and values.is_uid(uid.encode("latin-1"))
+        return uid if is_kept else self.pseudonyms.uid(uid)
 
     def _identity(self, source: Source, whole: Whole) -> Identity:
         modality = source.text(_MODALITY)

@@ -38,7 +38,8 @@ _SYNTAXES = {
     str(uid.ExplicitVRBigEndian): EXPLICIT_BIG,
 }
 DEFLATED_IMAGE_FRAMES = "1.2.840.10008.1.2.8.1"  # PS3.5 A.4.13
-_TOO_NEW = frozenset({DEFLATED_IMAGE_FRAMES})  # not in the dictionary of pydicom 3.0
+_JPEG_XL = ("1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112")
+TOO_NEW = frozenset({DEFLATED_IMAGE_FRAMES, *_JPEG_XL})  # not in the dictionary of pydicom 3.0
 # Pixels that stand elsewhere, or a stream that is no file.
 _NOT_IN_THE_FILE = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.7")
 
@@ -95,7 +96,7 @@ def open_file(data: Buffer) -> File:
 
 @lru_cache(maxsize=256)
 def _is_treated(transfer_syntax: str) -> bool:
-    if transfer_syntax in _TOO_NEW:
+    if transfer_syntax in TOO_NEW:
         return True
     entry = tables.REGISTERED_UIDS.get(transfer_syntax)
     return bool(entry and entry[1] == "Transfer Syntax" and not transfer_syntax.startswith(_NOT_IN_THE_FILE))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 TIMES = "x"  # between the sides of a picture: 24x38x3
+_BETWEEN_DECIMALS = frozenset("/-+,")
 _MOST_NUMBERS = 4  # in a row, without a label
 _MOST_LABELLED = 8  # b-values, echo times
 _MOST_DIGITS = 4  # that tell something in a row; two more before a unit
@@ -25,7 +26,7 @@ class Chain:
     digits : tuple of str
         Each run of digits.
     between : tuple of str
-        What stands between each two of them, without spaces unless there is nothing else; one less than `digits`.
+        What stands between each two of them, without spaces; a point with spaces is no decimal point and keeps one.
     labelled, measured : bool
         Whether a label such as TE stands before them, or a unit such as mm behind. Of numbers with nothing but spaces
         between them the unit is the last one's, and that is a chain of its own.
@@ -78,7 +79,8 @@ class Chain:
 
     def _holds_date(self) -> bool:
         for index, (first, second) in enumerate(pairwise(self.between)):
-            if TIMES in (first, second) or (first != second and "." in (first, second)):
+            signs = {first, second}
+            if TIMES in signs or (len(signs) == 2 and signs - _BETWEEN_DECIMALS == {"."}):
                 continue  # 0.9x0.9x1.5, and 5/1.25: a date is written with one sign
             three = self.digits[index : index + 3]
             if _is_date(*three) or (first == "." and len("".join(three)) > 3):

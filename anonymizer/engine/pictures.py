@@ -8,7 +8,7 @@ from pydicom.uid import UID
 
 from anonymizer.engine import bits, encapsulated, encode, objects
 from anonymizer.engine.codestreams.picture import Picture
-from anonymizer.engine.meta import DEFLATED_IMAGE_FRAMES, File
+from anonymizer.engine.meta import TOO_NEW, File
 from anonymizer.engine.outcome import HoldError, Part
 from anonymizer.engine.parse import UNDEFINED, Element
 
@@ -93,7 +93,7 @@ def _picture(number: Number) -> Picture | None:
 def _encapsulated(
     file: File, element: Element, by_tag: dict[int, Element], frames: int, picture: Picture | None
 ) -> dict[int, list[Part]]:
-    if not (UID(file.transfer_syntax).is_encapsulated if file.transfer_syntax != DEFLATED_IMAGE_FRAMES else True):
+    if file.transfer_syntax not in TOO_NEW and not UID(file.transfer_syntax).is_encapsulated:
         raise HoldError("length-wrong", "in fragments, in a transfer syntax without", tag=element.tag, vr="OB")
 
     def value(tag: int) -> bytes:

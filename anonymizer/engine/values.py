@@ -45,7 +45,8 @@ _REPERTOIRES = {
     "IS": re.compile(rb"%b(?:\\%b)*+\0?" % (_INTEGER, _INTEGER)),
     "AS": re.compile(rb"(?:\d{3}[DWMY] *+(?:\\\d{3}[DWMY] *+)*+)?"),
 }
-_UIDS = re.compile(rb"[0-9.]{1,64}(?:\\[0-9.]{1,64})*+\0?")
+_UID = rb"(?=[0-9.]{1,64}(?![0-9.]))(?:0|[1-9]\d*+)(?:\.(?:0|[1-9]\d*+))*+"
+_UIDS = re.compile(rb"%b(?:\\%b)*+[\0 ]*" % (_UID, _UID))
 _OCTETS = {"AT": 4, "FL": 4, "FD": 8, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 
 # VRs whose value is a string; one may stand for another, read as the dictionary has it.
@@ -125,7 +126,7 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     if vr in {"UN", "UR"}:
         return None  # an attribute too new for the dictionary could be anything, and a link leads home
     if vr == "UI":
-        return value if _UIDS.fullmatch(value) else _uid(tag, vr, value, context)
+        return value if is_uid(value) else _uid(tag, vr, value, context)
     if vr in _MOVES:
         return _keep_date(tag, vr, value, context)
     repertoire = _REPERTOIRES.get(vr)
@@ -141,6 +142,11 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
         if count > most_values(tag):
             return None  # more numbers than the attribute can have are no numbers of that attribute
     return value
+
+
+def is_uid(value: bytes) -> bool:
+    """Tell whether a value is made of valid UIDs (PS3.5 9.1)."""
+    return bool(_UIDS.fullmatch(value))
 
 
 @lru_cache(maxsize=1 << 13)

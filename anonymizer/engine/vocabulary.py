@@ -193,7 +193,7 @@ class Vocabulary:
             behind.pop(0)
         return Chain(
             digits=tuple(tokens[start : last + 1 : 2]),
-            between=tuple(token.replace(" ", "") for token in tokens[start + 1 : last : 2]),
+            between=tuple(map(_sign, tokens[start + 1 : last : 2])),
             labelled=bool(before) and before[-1] in self._shipped.labels,
             measured=measured or (bool(behind) and behind[0] in self._shipped.units),
         )
@@ -201,6 +201,11 @@ class Vocabulary:
 
 def _joins(between: str, behind: str) -> bool:
     return behind.isdigit() and (between == TIMES or not between.isalnum())
+
+
+def _sign(between: str) -> str:
+    sign = between.replace(" ", "")
+    return ". " if sign == "." != between else sign
 
 
 @cache
