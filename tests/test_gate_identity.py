@@ -143,6 +143,18 @@ def test_a_registered_uid_must_stay() -> None:
     assert kinds(verdict_of(change)) == {"registered-uid-changed"}
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.110"])
+def test_a_registered_uid_that_pydicom_does_not_know_must_stay(syntax: str) -> None:
+    source = ct()
+    source.AvailableTransferSyntaxUID = UID(syntax)
+
+    def change(outputs: Outputs) -> None:
+        outputs[0].AvailableTransferSyntaxUID = UID("2.25.12345")
+
+    assert verdict_of(lambda outputs: None, [source]).passed
+    assert kinds(verdict_of(change, [source])) == {"registered-uid-changed"}
+
+
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 def test_an_invalid_uid_is_seen() -> None:
     def change(outputs: Outputs) -> None:

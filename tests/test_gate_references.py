@@ -87,6 +87,31 @@ def test_a_removed_reference_that_dangled_is_counted() -> None:
     assert verdict.checks["references_dangling"] == 0
 
 
+def test_an_emptied_sequence_of_references_that_dangled_is_counted() -> None:
+    source = ct()
+    step = Dataset()
+    step.ReferencedSOPClassUID, step.ReferencedSOPInstanceUID = UID("1.2.840.10008.3.1.2.3.3"), UID("1.2.3.4.5")
+    source.ReferencedPerformedProcedureStepSequence = [step]
+
+    def emptied(outputs: Outputs) -> None:
+        outputs[0].ReferencedPerformedProcedureStepSequence = []
+
+    def removed(outputs: Outputs) -> None:
+        del outputs[0].ReferencedPerformedProcedureStepSequence
+
+    for change in (emptied, removed):
+        verdict = verdict_of(change, [source])
+        assert verdict.passed
+        assert verdict.checks["references_removed"] == 1
+
+
+def test_an_emptied_sequence_of_references_that_resolved_is_lost() -> None:
+    def change(outputs: Outputs) -> None:
+        outputs[3].ReferencedFrameOfReferenceSequence = []
+
+    assert kinds(verdict_of(change)) == {"reference-lost"}
+
+
 def test_a_reference_may_go_where_another_one_of_the_instance_still_holds_it() -> None:
     sources = study()
     again = Dataset()

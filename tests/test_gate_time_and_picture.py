@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pydicom.dataset import FileDataset
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileDataset
 
 from tests.gate_samples import (
+    CLAIMED,
     STUDY_DATE,
     as_bytes,
     big_endian,
+    claim,
     ct,
     judged,
     kinds,
@@ -154,6 +157,32 @@ def test_every_date_must_stand_where_dates_are_claimed_unmodified() -> None:
     assert kinds(verdict_of(moved, sources)) == {"dates-torn"}
 
 
+@pytest.mark.parametrize("longitudinal", ["REMOVED", "MODIFIED"])
+@pytest.mark.parametrize("keyword", ["DateOfLastCalibration", "DateOfManufacture", "DateOfInstallation"])
+def test_a_date_of_the_device_may_stand_where_its_identity_is_claimed(keyword: str, longitudinal: str) -> None:
+    source = ct()
+    for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
+        source[name].value = ""
+    source.RequestAttributesSequence = []
+    source[keyword] = DataElement(keyword, "DA", "20160101")
+
+    def kept(*codes: str, day: str = "20160101", name: str = keyword) -> set[str]:
+        def change(outputs: Outputs) -> None:
+            _claim(outputs, longitudinal)
+            claim(outputs[0], *CLAIMED, *codes)
+            outputs[0][keyword].value = ""
+            outputs[0][name] = DataElement(name, "DA", day)
+
+        return kinds(verdict_of(change, [source]))
+
+    assert kept("113109") == set()
+    assert kept() == {"date-not-moved"}
+    assert kept("113109", day="20160102") == {"date-not-moved" if longitudinal == "REMOVED" else "dates-torn"}
+    assert kept("113109", name="SeriesDate") == {"date-not-moved"}
+    claim(source, "113109")
+    assert kept("113109") == {"date-not-moved"}
+
+
 def test_dates_that_the_source_left_unmodified_are_not_believed() -> None:
     source = ct()
     source.LongitudinalTemporalInformationModified = "UNMODIFIED"
@@ -237,6 +266,44 @@ def test_a_changed_picture_is_seen(change: Callable[[FileDataset], None], path: 
     verdict = verdict_of(lambda outputs: change(outputs[0]))
     assert kinds(verdict) == {"pixels-differ"}
     assert path in {item.path for item in verdict.findings}
+
+
+def _with_measures() -> FileDataset:
+    source = ct()
+    group, measures = Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = ["0.75", "0.75"], "2.5"
+    group.PixelMeasuresSequence = [measures]
+    source.SharedFunctionalGroupsSequence = [group]
+    return source
+
+
+def test_the_geometry_of_a_sequence_that_went_is_not_missed() -> None:
+    def emptied(outputs: Outputs) -> None:
+        outputs[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = []
+
+    def removed(outputs: Outputs) -> None:
+        del outputs[0].SharedFunctionalGroupsSequence
+
+    assert verdict_of(emptied, [_with_measures()]).passed
+    assert verdict_of(removed, [_with_measures()]).passed
+
+
+def test_a_changed_geometry_inside_of_a_sequence_is_seen() -> None:
+    def change(outputs: Outputs) -> None:
+        outputs[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness = "3"
+
+    verdict = verdict_of(change, [_with_measures()])
+    assert {(item.kind, item.path) for item in verdict.findings} == {
+        ("pixels-differ", "(5200,9229)[1].(0028,9110)[1].(0018,0050)")
+    }
+
+
+def test_a_date_may_go_with_its_attribute_or_its_sequence() -> None:
+    def change(outputs: Outputs) -> None:
+        del outputs[0].AcquisitionDateTime
+        del outputs[0].RequestAttributesSequence
+
+    assert verdict_of(change, [ct()]).passed
 
 
 def test_two_slices_with_exchanged_pixels_are_seen() -> None:

@@ -22,6 +22,20 @@ DUMMY = "19000101"
 
 CLAIMS = frozenset({"UNMODIFIED", "MODIFIED", "REMOVED"})
 
+OF_THE_DEVICE = frozenset(
+    {
+        0x0014407E,  # CalibrationDate
+        0x00181200,  # DateOfLastCalibration
+        0x00181202,  # DateTimeOfLastCalibration
+        0x00181203,  # CalibrationDateTime
+        0x00181204,  # DateOfManufacture
+        0x00181205,  # DateOfInstallation
+        0x0018700C,  # DateOfLastDetectorCalibration
+        0x300C0127,  # BeamHoldTransitionDateTime
+    }
+)
+"""Dates that Retain Device Identity Option keeps (PS3.15 Table E.1-1)."""
+
 _FULL = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{0,6}(?:\.\d{1,6})?(?:[+-]\d{4})?)")
 _OLD = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})()")  # ACR-NEMA wrote dates with dots
 _PARTIAL = re.compile(r"(\d{4}(?:0[1-9]|1[0-2])?)([+-]\d{4})?")
@@ -48,7 +62,11 @@ def day_of(text: str) -> tuple[date, str] | None:
 
 
 def compare(
-    source: Mapping[Position, tuple[str, ...]], output: Mapping[Position, tuple[str, ...]], claim: str
+    source: Mapping[Position, tuple[str, ...]],
+    output: Mapping[Position, tuple[str, ...]],
+    claim: str,
+    *,
+    retained: frozenset[int] = frozenset(),
 ) -> Dates:
     """Compare the dates of one instance.
 
@@ -58,6 +76,8 @@ def compare(
         DA and DT values.
     claim : str
         What the output says in LongitudinalTemporalInformationModified; anything unknown counts as REMOVED.
+    retained : frozenset of int
+        Tags of dates that may stand whatever the claim is.
     """
     dates = Dates([], {}, 0)
     total = 0
@@ -68,6 +88,8 @@ def compare(
                 continue
             total += 1
             old = before[number] if number < len(before) else ""
+            if value == old and position[-1] in retained:
+                continue
             if value.startswith(DUMMY) and (value == DUMMY or day_of(value) is not None):
                 continue
             problem = _problem(old, value, claim, position, dates.intervals)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from anonymizer.gate import dates, identifiers, markers, pixels, uids
+from anonymizer.gate import dates, identifiers, leftovers, markers, pixels, uids
 from anonymizer.gate.findings import Finding, Flaw, Position, attempt
 from anonymizer.gate.identifiers import BIRTH_DATE, BIRTH_DATES, DATE, Identifier
 from anonymizer.gate.pairing import Side
-from anonymizer.gate.reading import read
+from anonymizer.gate.reading import Data, read
 from anonymizer.gate.references import Edges, Node, edges_of
 
 PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100020, 0x00100021
@@ -37,6 +37,8 @@ class Evidence:
         Who it is about.
     pairs : dict of (str, str) to Position
         Source and output UID with where they stand first; no registered ones.
+    replaced : dict of (str, str) to Position
+        The same of those that are replaced though all others are retained.
     source_edges, output_edges : Edges
         The references of either side.
     intervals : dict of int to Position
@@ -60,6 +62,7 @@ class Evidence:
     patient_id: str = ""
     output_patient_id: str = ""
     pairs: dict[tuple[str, str], Position] = field(default_factory=dict)
+    replaced: dict[tuple[str, str], Position] = field(default_factory=dict)
     source_edges: Edges = Edges({}, frozenset())  # noqa: RUF009 - never changed after it was made
     output_edges: Edges = Edges({}, frozenset())  # noqa: RUF009 - never changed after it was made
     intervals: dict[int, Position] = field(default_factory=dict)
@@ -86,14 +89,14 @@ class Evidence:
         return frozenset(re.split(r"[^0-9a-z]+", self.output_patient_id.lower())[:-1])
 
 
-def examine(source: bytes, output: bytes) -> Evidence:
+def examine(source: Data, output: Data) -> Evidence:
     """Compare one instance with its source.
 
     Parameters
     ----------
-    source, output : bytes
-        Whole files. Data that cannot be read give evidence with the finding ``unreadable``; nothing is
-        raised.
+    source, output : bytes or what can be seen as bytes
+        Whole files, such as mapped ones; the pixels of large ones are not copied. Data that cannot be read give
+        evidence with the finding ``unreadable``; nothing is raised.
 
     Returns
     -------
@@ -116,8 +119,8 @@ def _unreadable(name: str, what: str, fault: str) -> Evidence:
     return Evidence(name, flaws=(Finding("unreadable", name, "", rule),), checks={"instances": 1})
 
 
-def _side(data: bytes, *, is_source: bool) -> Side:
-    side = Side(read(data, force=is_source), with_words=is_source)
+def _side(data: Data, *, is_source: bool) -> Side:
+    side = Side(read(data, force=is_source), is_source=is_source)
     if not _name(side):
         raise UnnamedInstanceError
     return side
@@ -133,10 +136,19 @@ def _node(side: Side) -> Node:
 
 
 def _compare(source: Side, output: Side, name: str) -> Evidence:
-    flaws: list[Flaw] = [*pixels.compare(source, output), *markers.check(output.top)]
-    mapped = uids.compare(source, output)
     claims = markers.claims_of(output.top) - markers.claims_of(source.top)
-    moved = dates.compare(source.dates, output.dates, markers.longitudinal_claim(output.top, claims))
+    flaws: list[Flaw] = [
+        *pixels.compare(source, output),
+        *markers.check(output.top),
+        *leftovers.check(output, may_have_private=markers.SAFE_PRIVATE in claims),
+    ]
+    mapped = uids.compare(source, output, are_retained=markers.UIDS in claims)
+    moved = dates.compare(
+        source.dates,
+        output.dates,
+        markers.longitudinal_claim(output.top, claims),
+        retained=dates.OF_THE_DEVICE if markers.DEVICE_IDENTITY in claims else frozenset(),
+    )
     known = identifiers.from_words(source.words) | identifiers.from_uids(source.uids)
     known.update(_dates(source.dates))
     return Evidence(
@@ -147,6 +159,7 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
         patient_id=source.value(PATIENT_ID),
         output_patient_id=output.value(PATIENT_ID),
         pairs=mapped.pairs,
+        replaced=mapped.replaced,
         source_edges=edges_of(source.uids),
         output_edges=edges_of(output.uids),
         intervals=moved.intervals,

@@ -14,10 +14,9 @@ from anonymizer.gate.markers import first_value
 from anonymizer.gate.pairing import DATE as DATES
 from anonymizer.gate.pairing import SEQUENCE, UID, UNKNOWN, creator_of, items_of, use_of, vr_of
 from anonymizer.gate.pixels import PIXELS
-from anonymizer.gate.reading import NATIVE, Element, read, text_values
+from anonymizer.gate.reading import NATIVE, PIXEL_DATA, Data, Element, read, text_values
 from anonymizer.gate.uids import REGISTERED
 
-PIXEL_DATA = 0x7FE00010
 SOP_INSTANCE_UID = 0x00080018
 
 MAKERS = frozenset({0x00080070, 0x00081090})
@@ -48,11 +47,11 @@ class Places:
 
     Parameters
     ----------
-    output : bytes
+    output : bytes or what can be seen as bytes
         The whole file.
     """
 
-    def __init__(self, output: bytes) -> None:
+    def __init__(self, output: Data) -> None:
         reading = read(output)
         top = {int(element.tag): element for element in reading.elements}
         self._native = reading.header.transfer_syntax in NATIVE
@@ -61,7 +60,7 @@ class Places:
         body = list(self._leaves(reading.elements, (), 0))
         # A deflated data set counts its bytes for itself.
         self._file = sorted(meta)
-        self._body = sorted(body if reading.body is not output else meta + body)
+        self._body = sorted(body if reading.is_inflated else meta + body)
 
     def at(self, offset: int, *, in_body: bool) -> Place:
         """Return the element whose value holds a byte.

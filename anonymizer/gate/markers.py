@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from anonymizer.gate.dates import CLAIMS
 from anonymizer.gate.findings import Flaw
-from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION
+from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
 from anonymizer.gate.pairing import items_of
 from anonymizer.gate.reading import Element, text_values
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
+DEIDENTIFICATION_METHOD = 0x00120063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
 CODE_VALUE, CODING_SCHEME_DESIGNATOR = 0x00080100, 0x00080102
@@ -18,10 +19,20 @@ CODE_VALUE, CODING_SCHEME_DESIGNATOR = 0x00080100, 0x00080102
 FULL_DATES = "113106"
 """CID 7050: Retain Longitudinal Temporal Information Full Dates Option."""
 
+DEVICE_IDENTITY = "113109"
+"""CID 7050: Retain Device Identity Option."""
+
+UIDS = "113110"
+"""CID 7050: Retain UIDs Option."""
+
+SAFE_PRIVATE = "113111"
+"""CID 7050: Retain Safe Private Option."""
+
 RETAINED: Mapping[str, str] = {
     # CID 7050: what an output may still say if it claims one of these. No option retains the date of birth.
     FULL_DATES: DATE,
-    "113109": DEVICE,  # Retain Device Identity Option
+    DEVICE_IDENTITY: DEVICE,
+    UIDS: UID,
     "113112": INSTITUTION,  # Retain Institution Identity Option
 }
 
@@ -72,7 +83,9 @@ def check(elements: Mapping[int, Element]) -> Iterator[Flaw]:
     if first_value(elements, PATIENT_IDENTITY_REMOVED) != "YES":
         rule = "PatientIdentityRemoved has to be YES"
         yield Flaw("marker-missing", (PATIENT_IDENTITY_REMOVED,), rule)
-    if not claims_of(elements):
+    is_told = first_value(elements, DEIDENTIFICATION_METHOD) and DEIDENTIFICATION_METHOD_CODE_SEQUENCE not in elements
+    if not is_told and not claims_of(elements):
+        # Whoever did less than a profile of the standard says what in words; the gate then believes nothing.
         rule = "DeidentificationMethodCodeSequence has to hold the codes of what was done"
         yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
     if first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED) not in CLAIMS:

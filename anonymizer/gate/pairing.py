@@ -16,10 +16,11 @@ from pydicom.dataset import Dataset
 
 from anonymizer.gate.findings import Position
 from anonymizer.gate.identifiers import TEXT_TAGS, Word, encodings_of
+from anonymizer.gate.leftovers import has_to_go, is_private_tag
 from anonymizer.gate.pixels import GEOMETRY, PIXELS
 from anonymizer.gate.reading import Element, Item, Reading, read_items, text_values
 
-UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN = (1 << bit for bit in range(8))
+UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN, LEFTOVER = (1 << bit for bit in range(9))
 """What the gate does with an element; bits, because one element may be looked at in several ways."""
 
 SPECIFIC_CHARACTER_SET = 0x00080005
@@ -34,19 +35,21 @@ class Side:
     ----------
     reading : Reading
         The file.
-    with_words : bool
-        Note identifying texts too; only a source needs that.
+    is_source : bool
+        Note identifying texts too, or if not, what an output may not have.
     """
 
-    def __init__(self, reading: Reading, *, with_words: bool) -> None:
+    def __init__(self, reading: Reading, *, is_source: bool) -> None:
         self.uids: dict[Position, tuple[str, ...]] = {}
         self.dates: dict[Position, tuple[str, ...]] = {}
         self.shapes: dict[Position, Element] = {}
         self.samples: dict[Position, Element] = {}
         self.words: list[Word] = []
         self.encodings: set[str] = set()
+        self.leftovers: list[Position] = []
+        self.header = reading.header
         self.top: dict[int, Element] = {int(item.tag): item for item in reading.elements}
-        self._with_words = with_words
+        self._looked_for = ~LEFTOVER if is_source else ~(NAME | TEXT)
         self._walk(reading.header.elements, (), ("iso8859",))
         self._walk(reading.elements, (), ("iso8859",))
 
@@ -70,20 +73,21 @@ class Side:
                 use = use_of(tag, element.VR, creator_of(element, tag, creators))
             else:
                 use = use_of(tag, element.VR, "")
+            use &= self._looked_for
             if not use:
                 if tag == SPECIFIC_CHARACTER_SET:
                     encodings = encodings_of(text_values(element))
                 continue
-            if use & (SEQUENCE | UNKNOWN):
-                if self._walk_items(element, use, prefix, encodings):
-                    continue
-                use &= ~SEQUENCE
             position = (*prefix, tag)
+            if use & LEFTOVER:
+                self.leftovers.append(position)
+            if use & (SEQUENCE | UNKNOWN) and self._walk_items(element, use, prefix, encodings):
+                continue
             if use & UID:
                 self.uids[position] = text_values(element)
             if use & DATE:
                 self.dates[position] = text_values(element)
-            if use & (NAME | TEXT) and self._with_words and element.value:
+            if use & (NAME | TEXT) and element.value:
                 self.words.append(Word(tag, element.value, encodings, bool(use & NAME)))
                 self.encodings.update(encodings)
             if use & SHAPE:
@@ -158,9 +162,9 @@ def use_of(tag: int, vr: str | None, creator: str) -> int:
     """
     known = vr_of(tag, creator)
     kinds = {str(vr) if vr else known, known}
+    use = LEFTOVER if has_to_go(tag) or is_private_tag(tag) else 0
     if vr == "SQ" or (known == "SQ" and vr in (None, "UN")):
-        return SEQUENCE
-    use = 0
+        return use | SEQUENCE
     if "UI" in kinds:
         use |= UID
     if kinds & {"DA", "DT"}:

@@ -10,8 +10,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from mmap import mmap
+from os import SEEK_CUR, SEEK_SET
 from struct import Struct
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from pydicom import dcmread
 from pydicom.dataelem import DataElement, RawDataElement
@@ -25,6 +27,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+Data = bytes | bytearray | memoryview | mmap
+"""A whole file: in memory, or mapped into it."""
+
 Element = RawDataElement | DataElement
 
 NATIVE = frozenset(
@@ -32,8 +37,16 @@ NATIVE = frozenset(
 )
 """Transfer syntaxes whose pixel data are samples and not codestreams (PS3.5 A.1, A.2, A.3, A.5)."""
 
+PIXEL_DATA = 0x7FE00010
 TRANSFER_SYNTAX = 0x00020010
 UNDEFINED_LENGTH = 0xFFFFFFFF
+
+_PREAMBLE = 128
+_COPIED = 1 << 24
+"""Files up to this size are copied into bytes, which are read faster than a window on something else."""
+_LARGE = 1 << 16
+"""Pixels above this size are not read but pointed at."""
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 
 
 class TruncatedError(ValueError):
@@ -57,8 +70,9 @@ class Item(NamedTuple):
 
 @dataclass(slots=True)
 class Header:
-    """The file meta information, and where the data set begins (PS3.10 7.1)."""
+    """Preamble and file meta information, and where the data set begins (PS3.10 7.1)."""
 
+    preamble: bytes
     elements: tuple[Element, ...]
     transfer_syntax: str
     end: int
@@ -73,17 +87,48 @@ class Reading:
     header : Header
         The file meta information; empty if the file has none.
     elements : tuple of Element
-        Top level elements in the order of the file.
-    body : bytes
-        The bytes in which element positions count: the file, or what came out of its deflated data set.
+        Top level elements in the order of the file. Large pixels are a memoryview on the file.
+    is_inflated : bool
+        Whether element positions count in what came out of a deflated data set, not in the file.
     """
 
     header: Header
     elements: tuple[Element, ...]
-    body: bytes
+    is_inflated: bool = False
 
 
-def read_header(data: bytes) -> Header:
+class Window:
+    """A file over bytes that are not copied: as much of it as pydicom's reader asks for."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes; fewer where the file ends."""
+        part = bytes(self._view[self._at : self._at + size])
+        self._at += len(part)
+        return part
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Go to a place, which may lie behind the end as in other files."""
+        self._at = offset + (self._at if whence == SEEK_CUR else 0)
+        return self._at
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._at
+
+
+def at_hand(data: Data) -> bytes | memoryview:
+    """Return a file as bytes, or without a copy as a view on them if it is large."""
+    if isinstance(data, bytes):
+        return data
+    view = memoryview(data).cast("B")
+    return view if view.nbytes > _COPIED else bytes(view)
+
+
+def read_header(data: bytes | memoryview) -> Header:
     """Read preamble and file meta information.
 
     Raises
@@ -91,21 +136,21 @@ def read_header(data: bytes) -> Header:
     InvalidDicomError
         If there is no preamble with its prefix (PS3.10 7.1).
     """
-    if data[128:132] != b"DICM":
+    if data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
         raise InvalidDicomError
-    stream = BytesIO(data)
-    stream.seek(132)
+    stream = _stream(data)
+    stream.seek(_PREAMBLE + 4)
     elements = tuple(data_element_generator(stream, False, True, stop_when=_after_file_meta))
     syntax = next((text_values(item) for item in elements if item.tag == TRANSFER_SYNTAX), ())
-    return Header(elements, syntax[0] if syntax else "", stream.tell())
+    return Header(bytes(data[:_PREAMBLE]), elements, syntax[0] if syntax else "", stream.tell())
 
 
-def read(data: bytes, *, force: bool = False) -> Reading:
+def read(data: Data, *, force: bool = False) -> Reading:
     """Read a DICOM file.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or what can be seen as bytes
         The whole file.
     force : bool
         Read a data set without preamble and file meta information too.
@@ -117,23 +162,27 @@ def read(data: bytes, *, force: bool = False) -> Reading:
     TruncatedError, DuplicateElementError
         If readers could disagree about what the file holds.
     """
-    if force and data[128:132] != b"DICM":
+    data = at_hand(data)
+    if force and data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
         return _read_slowly(data)
     header = read_header(data)
     body, start = data, header.end
-    if header.transfer_syntax == DeflatedExplicitVRLittleEndian:
+    is_deflated = header.transfer_syntax == DeflatedExplicitVRLittleEndian
+    if is_deflated:
         body, start = inflate(data[start:])[0], 0
     implicit = header.transfer_syntax == ImplicitVRLittleEndian
-    if not header.transfer_syntax or implicit == body[start + 4 : start + 6].isalpha():
+    if not header.transfer_syntax or implicit == bytes(body[start + 4 : start + 6]).isalpha():
         # Not the encoding that the file meta names: pydicom knows how to guess.
         return _read_slowly(data)
-    stream = BytesIO(body)
+    stream = _stream(body)
     stream.seek(start)
-    little = header.transfer_syntax != ExplicitVRBigEndian
-    elements = tuple(data_element_generator(stream, implicit, little))
+    elements = data_element_generator(
+        stream, implicit, header.transfer_syntax != ExplicitVRBigEndian, defer_size=_LARGE
+    )
+    sound = _sound([_with_value(element, body, stream) for element in elements])
     if stream.tell() != len(body):
         raise TruncatedError
-    return Reading(header, _sound(elements), body)
+    return Reading(header, sound, is_deflated)
 
 
 def read_items(content: bytes, *, implicit: bool, little: bool) -> Iterator[Item]:
@@ -179,7 +228,7 @@ def read_items(content: bytes, *, implicit: bool, little: bool) -> Iterator[Item
         at = end
 
 
-def inflate(data: bytes) -> tuple[bytes, bytes]:
+def inflate(data: bytes | memoryview) -> tuple[bytes, bytes]:
     """Inflate a deflated data set (PS3.5 A.5).
 
     Returns
@@ -208,15 +257,37 @@ def text_values(element: Element) -> tuple[str, ...]:
     return tuple([part.strip(" \0") for part in text.split("\\")])
 
 
+def is_little(element: Element) -> bool:
+    """Tell whether an element is in little endian."""
+    return element.is_little_endian if isinstance(element, RawDataElement) else True
+
+
+def _stream(data: bytes | memoryview) -> BinaryIO:
+    return BytesIO(data) if isinstance(data, bytes) else cast("BinaryIO", Window(data))
+
+
+def _with_value(element: Element, body: bytes | memoryview, stream: BinaryIO) -> Element:
+    """Return an element with the value that pydicom passed over because it is large."""
+    if element.value is not None or not isinstance(element, RawDataElement) or element.length <= _LARGE:
+        return element
+    start = element.value_tell
+    # An undefined length ends in front of a delimiter of eight bytes (PS3.5 A.4).
+    end = stream.tell() - 8 if element.length == UNDEFINED_LENGTH else start + element.length
+    if end > len(body):
+        raise TruncatedError
+    value = memoryview(body)[start:end]
+    return element._replace(value=cast("bytes", value) if int(element.tag) in _PIXELS else bytes(value))
+
+
 def _after_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag >> 16 != 2
 
 
-def _read_slowly(data: bytes) -> Reading:
+def _read_slowly(data: bytes | memoryview) -> Reading:
     dataset = dcmread(BytesIO(data), force=True)
     meta = dataset.file_meta
-    header = Header(tuple(meta.values()), str(meta.get("TransferSyntaxUID", "")), 0)
-    return Reading(header, _sound(dataset.values()), data)
+    header = Header(dataset.preamble or b"", tuple(meta.values()), str(meta.get("TransferSyntaxUID", "")), 0)
+    return Reading(header, _sound(dataset.values()))
 
 
 def _sound(elements: Iterable[Element]) -> tuple[Element, ...]:

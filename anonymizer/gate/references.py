@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from anonymizer.gate.findings import Finding, Position, Reference, is_private, path_text
+from anonymizer.gate.leftovers import is_inside
 from anonymizer.gate.uids import REGISTERED
 
 if TYPE_CHECKING:
@@ -49,10 +50,21 @@ Edge = tuple[str, str]
 
 
 class Edges(NamedTuple):
-    """The references of one instance: public ones with where they stand first, and private targets."""
+    """The references of one instance.
+
+    Parameters
+    ----------
+    public : dict of Edge to Position
+        With where they stand first.
+    private : frozenset of str
+        Targets of private attributes that no public one has.
+    gone : frozenset of Edge
+        What stands only inside of attributes that go as a whole, such as what was before a correction.
+    """
 
     public: dict[Edge, Position]
     private: frozenset[str]
+    gone: frozenset[Edge] = frozenset()
 
 
 def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
@@ -63,6 +75,7 @@ def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
     """
     public: dict[Edge, Position] = {}
     private: set[str] = set()
+    gone: set[Edge] = set()
     for position, values in uids.items():
         if is_private(position):
             private.update(values)
@@ -73,9 +86,13 @@ def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
         if level is None:
             continue
         for uid in values:
-            if uid and uid not in REGISTERED:
+            if not uid or uid in REGISTERED:
+                continue
+            if is_inside(position):
+                gone.add((level, uid))
+            else:
                 public.setdefault((level, uid), position)
-    return Edges(public, frozenset(private) - {target for _, target in public})
+    return Edges(public, frozenset(private) - {target for _, target in public}, frozenset(gone - public.keys()))
 
 
 class Graph:
@@ -184,6 +201,7 @@ def _close_one(item: Evidence, image: Mapping[str, str], source: Graph, output: 
             rule = f"the reference to a {level} is {state} in the output and was not in the source"
             findings.append(Finding("reference-broken", item.instance, path_text(position), rule))
         references.add(Reference(item.instance, level, uid, state))
+    checks["references_removed"] += len(item.source_edges.gone)
     checks["references_private"] += sum(
         1 for uid in item.source_edges.private if uid in source.levels or uid in source.frames
     )

@@ -17,6 +17,7 @@ from anonymizer.gate.identifiers import UID
 from anonymizer.gate.locate import Place, Places
 from anonymizer.gate.makers import is_maker
 from anonymizer.gate.markers import retained_by
+from anonymizer.gate.reading import Data
 from anonymizer.gate.spellings import NARROW, NO_WORD, WIDE, Needle
 from anonymizer.gate.stretches import Stretch, stretches_of
 from anonymizer.gate.terms import is_term
@@ -56,7 +57,7 @@ class Searcher:
         self._claims = claims
         self._automaton = BytesAhoCorasick([needle.pattern for needle in needles])
 
-    def search(self, output: bytes) -> Iterator[Finding]:
+    def search(self, output: Data) -> Iterator[Finding]:
         """Yield a finding for every element of the output that holds an identifier."""
         hits = [hit for stretch in stretches_of(output) for hit in self._hits(stretch)]
         if not hits:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
-from anonymizer.gate.reading import inflate, read_header
+from anonymizer.gate.reading import Data, at_hand, inflate, read_header
 
 _HAS_LONG_LENGTH = {vr.value.encode(): vr in EXPLICIT_VR_LENGTH_32 for vr in VR if len(vr.value) == 2}
 _HEADER, _LENGTH = Struct("<L2sH"), Struct("<L")
@@ -28,17 +28,18 @@ class Stretch(NamedTuple):
     in_body: bool
 
 
-def stretches_of(output: bytes) -> Iterator[Stretch]:
+def stretches_of(output: Data) -> Iterator[Stretch]:
     """Yield what has to be searched.
 
     Parameters
     ----------
-    output : bytes
+    output : bytes or what can be seen as bytes
         The whole file.
     """
+    output = at_hand(output)
     header = read_header(output)
     if header.transfer_syntax == DeflatedExplicitVRLittleEndian:
-        yield Stretch(output[: header.end].lower(), 0, False)
+        yield Stretch(bytes(output[: header.end]).lower(), 0, False)
         inflated, rest = inflate(output[header.end :])
         yield from _around_samples(inflated, *_samples(inflated, 0, implicit=False))
         yield Stretch(rest.lower(), len(output) - len(rest), False)
@@ -46,16 +47,16 @@ def stretches_of(output: bytes) -> Iterator[Stretch]:
         implicit = header.transfer_syntax == ImplicitVRLittleEndian
         yield from _around_samples(output, *_samples(output, header.end, implicit=implicit))
     else:
-        yield Stretch(output.lower(), 0, True)
+        yield Stretch(bytes(output).lower(), 0, True)
 
 
-def _around_samples(data: bytes, begin: int, end: int) -> Iterator[Stretch]:
-    yield Stretch(data[:begin].lower(), 0, True)
+def _around_samples(data: bytes | memoryview, begin: int, end: int) -> Iterator[Stretch]:
+    yield Stretch(bytes(data[:begin]).lower(), 0, True)
     if end < len(data):
-        yield Stretch(data[end:].lower(), end, True)
+        yield Stretch(bytes(data[end:]).lower(), end, True)
 
 
-def _samples(data: bytes, start: int, *, implicit: bool) -> tuple[int, int]:
+def _samples(data: bytes | memoryview, start: int, *, implicit: bool) -> tuple[int, int]:
     """Return where native pixel samples begin and end; nothing is left out where that is not certain.
 
     The elements are walked by their lengths: bytes that only look like PixelData may stand in any value.

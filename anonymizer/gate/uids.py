@@ -24,7 +24,16 @@ SOP_INSTANCE: Position = (0x00080018,)
 OF_THE_DATA_SET = {META_CLASS: SOP_CLASS, META_INSTANCE: SOP_INSTANCE}
 """UIDs of the file meta information that repeat one of the data set (PS3.10 7.1)."""
 
-REGISTERED: frozenset[str] = frozenset(UID_dictionary)
+ALWAYS_REPLACED = frozenset({0x0040A124, 0x04000100})
+"""UID, the value of a UIDREF content item, and DigitalSignatureUID: Retain UIDs Option leaves them out (PS3.15 E.1)."""
+
+REGISTERED: frozenset[str] = frozenset(UID_dictionary) | {
+    # Transfer syntaxes that pydicom 3.0 does not know: Deflated Image Frame Compression and JPEG XL.
+    "1.2.840.10008.1.2.8.1",
+    "1.2.840.10008.1.2.4.110",
+    "1.2.840.10008.1.2.4.111",
+    "1.2.840.10008.1.2.4.112",
+}
 """The UIDs of PS3.6 Annex A; whoever is in it is no secret and is kept."""
 
 _VALID = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))*", re.ASCII)
@@ -34,10 +43,11 @@ Pairs = dict[tuple[str, str], Position]
 
 
 class Uids(NamedTuple):
-    """The UIDs of one instance compared."""
+    """The UIDs of one instance compared: flaws, pairs, those replaced though others are retained, and how many."""
 
     flaws: list[Flaw]
     pairs: Pairs
+    replaced: Pairs
     total: int
 
 
@@ -46,9 +56,17 @@ def is_valid(uid: str) -> bool:
     return len(uid) <= 64 and _VALID.fullmatch(uid) is not None
 
 
-def compare(source: Side, output: Side) -> Uids:
-    """Pair the UIDs of one instance by position and value number."""
-    uids = Uids([], {}, 0)
+def compare(source: Side, output: Side, *, are_retained: bool) -> Uids:
+    """Pair the UIDs of one instance by position and value number.
+
+    Parameters
+    ----------
+    source, output : Side
+        The two files.
+    are_retained : bool
+        Whether the output claims Retain UIDs Option.
+    """
+    uids = Uids([], {}, {}, 0)
     total = 0
     for position, values in output.uids.items():
         before = source.uids.get(position, ())
@@ -60,7 +78,9 @@ def compare(source: Side, output: Side) -> Uids:
             if new not in REGISTERED and not is_valid(new):
                 uids.flaws.append(Flaw("uid-invalid", position, "the UID is not a valid one"))
             elif not _needs_no_pair(source, output, position, uids.flaws):
-                _pair(old, new, position, uids)
+                is_apart = are_retained and position[-1] in ALWAYS_REPLACED
+                pairs = uids.replaced if is_apart else uids.pairs
+                _pair(old, new, position, uids.flaws, pairs, may_stand=are_retained and not is_apart)
     return uids._replace(total=total)
 
 
@@ -77,12 +97,11 @@ def _needs_no_pair(source: Side, output: Side, position: Position, flaws: list[F
     return bool(after) and source.uids.get(position) != source.uids.get(own)
 
 
-def _pair(old: str, new: str, position: Position, uids: Uids) -> None:
-    flaws, pairs, _ = uids
+def _pair(old: str, new: str, position: Position, flaws: list[Flaw], pairs: Pairs, *, may_stand: bool) -> None:
     if old in REGISTERED:
         if new != old:
             flaws.append(Flaw("registered-uid-changed", position, "a registered UID has to be kept"))
-    elif new == old:
+    elif new == old and not may_stand:
         flaws.append(Flaw("uid-kept", position, "a UID of the source stands"))
     elif not old:
         if new not in REGISTERED:
@@ -111,16 +130,24 @@ def image_of(evidence: Sequence[Evidence]) -> dict[str, str]:
 
 
 def judge(evidence: Sequence[Evidence], image: dict[str, str]) -> Iterator[Finding]:
-    """Yield where one UID has two pseudonyms, or two UIDs have one."""
+    """Yield where one UID has two pseudonyms, or two UIDs have one.
+
+    Where UIDs are retained, those that are replaced all the same have a map of their own, which shares no
+    pseudonym with the other.
+    """
     origins: defaultdict[str, set[str]] = defaultdict(set)
+    apart: dict[str, str] = {}
     for item in evidence:
-        for old, new in item.pairs:
+        for old, new in (*item.pairs, *item.replaced):
             origins[new].add(old)
+        for old, new in item.replaced:
+            apart[old] = min(new, apart.get(old, new))
     for item in evidence:
-        for (old, new), position in item.pairs.items():
-            if image[old] != new:
-                rule = "one UID of the source has two in the output"
-                yield Finding("uid-split", item.instance, path_text(position), rule)
-            if len(origins[new]) > 1:
-                rule = "two UIDs of the source have one in the output"
-                yield Finding("uids-merged", item.instance, path_text(position), rule)
+        for pairs, expected in ((item.pairs, image), (item.replaced, apart)):
+            for (old, new), position in pairs.items():
+                if expected[old] != new:
+                    rule = "one UID of the source has two in the output"
+                    yield Finding("uid-split", item.instance, path_text(position), rule)
+                if len(origins[new]) > 1:
+                    rule = "two UIDs of the source have one in the output"
+                    yield Finding("uids-merged", item.instance, path_text(position), rule)

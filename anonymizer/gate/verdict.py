@@ -10,6 +10,7 @@ from types import MappingProxyType
 from anonymizer.gate import dates, references, uids
 from anonymizer.gate.evidence import Evidence
 from anonymizer.gate.findings import Finding, Reference, attempt, path_text
+from anonymizer.gate.reading import Data
 from anonymizer.gate.search import Searcher
 from anonymizer.gate.spellings import needles_of
 
@@ -74,13 +75,13 @@ class Gate:
         self._searcher = None
         self._searched_for_all = 0
 
-    def search(self, output: bytes) -> None:
+    def search(self, output: Data) -> None:
         """Search one output for every identifier of everything that was added.
 
         Parameters
         ----------
-        output : bytes
-            The whole file. To be called for every output, after the last :meth:`add`.
+        output : bytes or what can be seen as bytes
+            The whole file, such as a mapped one. To be called for every output, after the last :meth:`add`.
         """
         searcher = self._searcher or self._prepare()
         found, fault = attempt(lambda: list(searcher.search(output)))
