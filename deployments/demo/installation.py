@@ -1,6 +1,6 @@
 """Orthanc's program: found, or installed where that is allowed.
 
-`python -m deployments.demo.installation` does the same for the tests.
+`python -m deployments.demo.installation` does the same for the tests, and installs DCMTK, their second reader.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ apt-get update
 apt-get install -y --no-install-recommends orthanc
 systemctl disable orthanc.service || true
 """
+_INSTALL_DCMTK = """
+set -e
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install -y --no-install-recommends dcmtk
+"""
 
 
 def find_orthanc() -> Path | None:
@@ -54,17 +60,30 @@ def ensure_orthanc(log: Path) -> Path:
     by_hand = "Orthanc is missing. Install it with: sudo apt-get install orthanc"
     if not shutil.which("apt-get"):
         raise ServerError("Orthanc is missing, and so is apt-get: install Orthanc 1.10 or newer and put it on PATH.")
+    if not _installed(_INSTALL, log):
+        raise ServerError(by_hand)
+    if found := find_orthanc():
+        return found
+    raise ServerError(f"{by_hand} (apt-get failed here; its output is in {log})")
+
+
+def ensure_dcmtk(log: Path) -> None:
+    """Install DCMTK with apt-get where it is missing and that is allowed; the tests that need it say so elsewhere."""
+    if not shutil.which("dcmdump") and shutil.which("apt-get"):
+        _installed(_INSTALL_DCMTK, log)
+
+
+def _installed(script: str, log: Path) -> bool:
+    """Run a script as root; tell whether that is allowed."""
     root: list[str] = []
     if os.geteuid() != 0:
         root = ["sudo", "-n"]
         if not shutil.which("sudo") or _fails([*root, "true"]):
-            raise ServerError(by_hand)
+            return False
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        subprocess.run([*root, "sh", "-c", _INSTALL], stdout=output, stderr=output, check=False)
-    if found := find_orthanc():
-        return found
-    raise ServerError(f"{by_hand} (apt-get failed here; its output is in {log})")
+        subprocess.run([*root, "sh", "-c", script], stdout=output, stderr=output, check=False)
+    return True
 
 
 def _fails(command: list[str]) -> bool:
@@ -76,5 +95,6 @@ if __name__ == "__main__":
         print("Installing Orthanc with apt-get; this takes a minute or two.", flush=True)
     try:
         ensure_orthanc(Path(".demo") / "apt-get.log")
+        ensure_dcmtk(Path(".demo") / "apt-get.log")
     except ServerError as error:
         sys.exit(str(error))
