@@ -139,7 +139,7 @@ class Oracle:
             return False
         codes = self._codes(row)
         is_cleaned = "C" in codes and attribute.vr in DESCRIPTIONS and not is_newer(attribute.tag)
-        return is_cleaned or ("K" in codes and attribute.vr not in {"UN", "UR"})
+        return is_cleaned or ("K" in codes and attribute.vr != "UN")
 
     def _inside(self, place: Place) -> _Inside:
         """Tell what holds in an item for the sequences that lead to it."""

@@ -9,9 +9,8 @@ from itertools import pairwise
 
 TIMES = "x"  # between the sides of a picture: 24x38x3
 _BETWEEN_DECIMALS = frozenset("/-+,")
-_MOST_NUMBERS = 4  # in a row, without a label
 _MOST_LABELLED = 8  # b-values, echo times
-_MOST_DIGITS = 4  # that tell something in a row; two more before a unit
+_MOST_DIGITS = 4  # that tell something in a row; two more before a unit or behind a label
 _MOST_DIGITS_OF_SIDES = 9
 _DAYS, _MONTHS = range(1, 32), range(1, 13)
 _HOURS, _MINUTES = range(25), range(60)
@@ -58,13 +57,14 @@ class Chain:
             return False
         if self.labelled and len(numbers) <= _MOST_LABELLED and all(map(_is_round, numbers)):
             return True
-        if len(numbers) > _MOST_NUMBERS or (not (self.labelled or self.measured) and self._is_day_and_month()):
+        if not (self.labelled or self.measured) and self._is_day_and_month():
             return False
         most = _MOST_DIGITS_OF_SIDES if TIMES in self.between else _MOST_DIGITS
-        return sum(map(_weight, numbers)) <= most + (2 if self.measured else 0)
+        extra = 2 if self.measured or (self.labelled and len(numbers) == 1) else 0
+        return sum(map(_weight, numbers)) <= most + extra
 
     def _is_short(self, number: Sequence[str]) -> bool:
-        longest = 4 if self.measured or (self.labelled and _is_round(number)) else 3
+        longest = 4 if self.measured or (self.labelled and (_is_round(number) or len(number) > 1)) else 3
         return len(number[0]) <= longest and all(len(decimals) <= 3 for decimals in number[1:])
 
     def _numbers(self) -> list[Sequence[str]]:
