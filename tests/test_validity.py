@@ -61,9 +61,9 @@ def of_the_corpus() -> Iterator[Source]:
 
 
 def tallies_of(sources: Iterable[Source]) -> list[Tally]:
-    """Return what came of the shipped profiles; there have to be outputs, with errors that they inherited."""
+    """Return what came of the shipped profiles; there have to be outputs, with fewer errors than their sources."""
     tallies = list(compare(sources, samples.ENGINES).values())
-    assert all(tally.released > tally.unread and tally.before > tally.after > 0 for tally in tallies)
+    assert all(tally.released > tally.unread and tally.before > tally.after for tally in tallies)
     return tallies
 
 
