@@ -15,8 +15,13 @@ def demo(state: Path) -> str:
     done = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=400, check=False
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + _ends(state)
     return done.stdout
+
+
+def _ends(state: Path) -> str:
+    """Return the ends of what servers and workers logged."""
+    return "".join(f"\n--- {log.name}\n{log.read_text()[-3000:]}" for log in sorted(state.glob("prefect/*.log")))
 
 
 def test_two_demos_in_a_row_load_everything_once(tmp_path: Path) -> None:

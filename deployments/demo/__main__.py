@@ -78,6 +78,7 @@ class Demo:
         self.stack = stack
         self.server: PrefectServer
         self.orthancs: dict[str, Orthanc] = {}
+        self.workers: dict[str, Worker] = {}
 
     def run(self, data: Path | None, *, stay: bool) -> int:
         """Do it all, and say whether it is as promised."""
@@ -106,6 +107,7 @@ class Demo:
             faults += [f"Identities of patients stand in {part} ({n} places)." for part, n in found.items()]
             self._report(sent, now, received)
         if faults:
+            faults += self._stalled()
             self.display.plain("\nNot as promised:")
             for fault in faults:
                 self.display.plain(f"  - {fault}")
@@ -165,7 +167,7 @@ class Demo:
                 worker = Worker(
                     site, self.server, self.state.folder / "prefect", variables, registry=self.state.processes
                 )
-                self.stack.enter_context(worker)
+                self.workers[site] = self.stack.enter_context(worker)
 
     def _send(self, data: Path | None) -> Intake:
         hospitals = {site: self.orthancs[site] for site in SITES}
@@ -194,9 +196,21 @@ class Demo:
                 update(f"{settled} of {sum(source.values())} instances settled")
                 if outcome.complete(now, source, received):
                     return now
+                if not all(worker.process.running for worker in self.workers.values()):
+                    return now
                 if time.monotonic() - changed > STALLED_SECONDS:
                     return now
                 time.sleep(1.0)
+
+    def _stalled(self) -> list[str]:
+        """List, in sentences, what a person looks at first when runs do not come: workers, and Prefect's states."""
+        ended = [worker for worker in self.workers.values() if not worker.process.running]
+        found = [f"The worker of {worker.pool} has ended. The cause is in {worker.log}." for worker in ended]
+        states = self.server.run_states()
+        return [
+            *found,
+            f"Prefect has flow runs in these states: {dict(states)}." if states else "Prefect has no flow run.",
+        ]
 
     def _report(self, sent: Intake, now: Snapshot, received: Mapping[str, int]) -> None:
         display = self.display

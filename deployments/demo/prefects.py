@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,6 +189,12 @@ class PrefectServer(Startable):
                 self._call("DELETE", f"/flow_runs/{run['id']}")
             cleared += len(runs)
         return cleared
+
+    def run_states(self) -> Counter[str]:
+        """Count the newest flow runs by the name of their state, such as Late or Crashed."""
+        return Counter(
+            run["state_name"] for run in self._call("POST", "/flow_runs/filter", {"sort": "START_TIME_DESC"})
+        )
 
     def _call(self, method: str, path: str, body: object = None) -> list[dict[str, str]]:
         headers = {"Content-Type": "application/json"}
