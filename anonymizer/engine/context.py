@@ -6,9 +6,9 @@ answered there before is remembered in it (see :mod:`anonymizer.engine.memo`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anonymizer.engine.concepts import public_code
 from anonymizer.engine.private import Blocks, blocks_of
@@ -23,6 +23,7 @@ ISSUER = 0x00100021
 CODE_VALUE = 0x00080100
 CODING_SCHEME = 0x00080102
 LONG_CODE_VALUE = 0x00080119
+SIGNS = (SPECIFIC_CHARACTER_SET, PATIENT_ID, ISSUER, CODE_VALUE, CODING_SCHEME, LONG_CODE_VALUE)
 
 
 class Signs(NamedTuple):
@@ -36,16 +37,13 @@ class Signs(NamedTuple):
     creators: tuple[tuple[int, bytes], ...]
 
     @classmethod
-    def of(cls, value: Callable[[int], bytes], creators: tuple[tuple[int, bytes], ...]) -> Signs:
-        """Read the signs of an item, given its values by tag and its private creators."""
-        return cls(
-            value(SPECIFIC_CHARACTER_SET),
-            value(PATIENT_ID),
-            value(ISSUER),
-            value(CODING_SCHEME),
-            value(CODE_VALUE) or value(LONG_CODE_VALUE),
-            creators,
-        )
+    def of(cls, values: Sequence[bytes], creators: tuple[tuple[int, bytes], ...]) -> Signs:
+        """Make the signs of an item, given its values of :data:`SIGNS` and its private creators."""
+        character_set, patient_id, issuer, code, designator, long_code = values
+        return cls(character_set, patient_id, issuer, designator, code or long_code, creators)
+
+
+NO_SIGNS = Signs(b"", b"", b"", b"", b"", ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +96,8 @@ class Context:
     code: tuple[str, str] | None = None
     answers: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """What was answered to an element, by its bytes, header included."""
-    items: dict[int, dict[bytes, bytes]] = field(default_factory=dict, repr=False)
-    """By the sequence's tag, what an item became, by its bytes."""
+    below: dict[int, Any] = field(default_factory=dict, repr=False)
+    """By the sequence's tag, what is remembered of its items."""
     entered: dict[tuple[int, bool, bool, Signs], Context] = field(default_factory=dict, repr=False)
 
     @property
@@ -129,7 +127,7 @@ class Context:
             cleaned=cleaned,
             code=(designator, code) if not replaced and public_code(designator, code) else None,
             answers={},
-            items={},
+            below={},
             entered={},
         )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 
 _DA = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})\.(\d{2})\.(\d{2})")  # the second is ACR-NEMA 300's
 # Offsets from UTC are whole quarters of an hour: in "2017-0314" stands a month and a day.
 _DT = re.compile(
-    r"(\d{4})(?:(\d{2})(?:(\d{2})((?:\d{2}){0,3}(?:(?<=\d{6})\.\d{1,6})?))?)?"
+    r"(\d{4})(?:(\d{2})(?:(\d{2})((?:(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?)?))?)?"
     r"((?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2]))(?:00|15|30|45))?"
 )
 _TM = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
@@ -28,8 +29,7 @@ def move_date(text: str, days: int) -> str | None:
     if not match:
         return None
     year, month, day = (int(part) for part in match.groups() if part is not None)
-    moved = _move(year, month, day, days)
-    return None if moved is None else f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"
+    return _move(year, month, day, days)
 
 
 def move_date_time(text: str, days: int) -> str | None:
@@ -41,14 +41,9 @@ def move_date_time(text: str, days: int) -> str | None:
     if not match:
         return None
     year, month, day, time, offset = match.groups()
-    if time and not is_time(time):
-        return None
     moved = _move(int(year), int(month or 1), int(day or 1), days)
-    if moved is None:
-        return None
-    digits = f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"
     precision = 8 if day else 6 if month else 4
-    return digits[:precision] + (time or "") + (offset or "")
+    return moved and moved[:precision] + (time or "") + (offset or "")
 
 
 def is_time(text: str) -> bool:
@@ -71,11 +66,13 @@ def cap_age(text: str) -> str | None:
     return OLDEST_AGE if over else text
 
 
-def _move(year: int, month: int, day: int, days: int) -> date | None:
+@lru_cache(maxsize=1 << 12)
+def _move(year: int, month: int, day: int, days: int) -> str | None:
     try:
         whole = date(year, month, day)
     except ValueError:
         return None
     if whole in _PLACEHOLDERS or not _FIRST_YEAR <= year <= _LAST_YEAR:
         return None
-    return whole + timedelta(days=days)
+    moved = whole + timedelta(days=days)
+    return f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"

@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from anonymizer.engine import encode
-from anonymizer.engine.context import Context, Signs
-from anonymizer.engine.parse import EXPLICIT_LITTLE, HAS_LONG_LENGTH, UNDEFINED, VRS, Buffer, Element, parse
+from anonymizer.engine.context import NO_SIGNS, SIGNS, Context, Signs
+from anonymizer.engine.parse import EXPLICIT_LITTLE, HAS_LONG_LENGTH, VRS, Buffer, Element, parse
 from anonymizer.engine.private import creator_of
 from anonymizer.engine.rules import REMOVED, Action
-from anonymizer.engine.scan import HEAD, Raw, Scanned, Scanner, Sequence, UnusualError, extent
-from anonymizer.engine.walk import Items, Walk, items_of
+from anonymizer.engine.scan import HEAD, Far, Item, Raw, Scanned, Scanner, Sequence, UnusualError
+from anonymizer.engine.walk import Items, Walk, items_of, plain
 
 _MOST_OCTETS = 1 << 26
 _ENTRY = 250  # what Python needs for a key and its answer, besides their own octets
@@ -44,8 +46,6 @@ class Memory(Generic[_Key, _Value]):
         self._used = 0
         self._tops: dict[_Key, _Value] = {}
         self.scanner = Scanner()
-        self.checked: set[bytes] = set()
-        """Bytes of items and elements that can be read, and go."""
 
     def top(self, key: _Key, make: Callable[[], _Value]) -> _Value:
         """Return what was made for a key, or make it."""
@@ -60,7 +60,6 @@ class Memory(Generic[_Key, _Value]):
         if self._used > self._most:
             # Who works in a forgotten context goes on with it; it is gone when he is done.
             self._tops.clear()
-            self.checked = set()
             self._used = 0
 
     @property
@@ -83,7 +82,6 @@ class Remembering:
     def __init__(self, data: Buffer, memory: Memory[_Key, _Value]) -> None:
         self._data = data
         self._scanner = memory.scanner
-        self._checked = memory.checked
         self._take = memory.take
 
     def scan(self, start: int) -> Scanned:
@@ -105,92 +103,136 @@ class Remembering:
 
     def _answers(self, data: Buffer, scanned: Scanned, context: Context, own: dict[int, bytes]) -> list[bytes]:
         raws = scanned.raws
-        known = list(map(context.answers.get, raws))  # type: ignore[arg-type]  # what is no key is not found
-        if None not in known:
-            return known  # type: ignore[return-value]  # mypy cannot see what was just looked at
-        return [
-            self._answer(data, tag, raw, context, own) if answer is None else answer
-            for tag, raw, answer in zip(scanned.tags, raws, known, strict=True)
-        ]
+        answers: list[bytes | None] = list(map(context.answers.get, raws))  # type: ignore[arg-type]
+        at = -1
+        for _ in range(answers.count(None)):
+            at = answers.index(None, at + 1)
+            answers[at] = self._answer(data, scanned.tags[at], raws[at], context, own)
+        return answers  # type: ignore[return-value]  # mypy cannot see that none is left
 
     def _answer(self, data: Buffer, tag: int, raw: Raw, context: Context, own: dict[int, bytes]) -> bytes:
-        """Work out the answer to one element, and remember it."""
-        if isinstance(raw, bytes):
-            if tag in own:
-                answer = b""
-            elif raw[4:6] == b"SQ" and not tag & 0x10000:
-                start, length = extent(raw, raw, 0, len(raw))
-                items, _ = self._scanner.items(raw, start, len(raw), context.depth, delimited=length == UNDEFINED)
-                answer = self._sequence(raw, tag, Sequence(items, 0, len(raw)), context)
-            else:
-                answer = _slowly(raw, 0, len(raw), context)
-            context.answers[raw] = answer
-            self._take(len(raw) + len(answer))
-            return answer
+        """Work out the answer to one element, and remember it where that saves something."""
         if tag in own:
             return b""
+        if isinstance(raw, Far):
+            return _slowly(data, raw.start, raw.stop, context)
         if isinstance(raw, Sequence):
             if not tag & 0x10000:
-                return self._sequence(data, tag, raw, context)
-            if context.replaced or context.rules.private_rule(tag, creator_of(context.blocks, tag))[0] is REMOVED:
-                self._check(data, raw)
+                return self._sequence(data, tag, raw.items, context)
+            if not _goes(tag, context):
+                return _slowly(data, raw.start, raw.stop, context)
+            self._check(raw.items, context)
+            return b""
+        if raw[4:6] != b"SQ":
+            answer = _slowly(raw, 0, len(raw), context)
+        elif tag & 0x10000:
+            if _goes(tag, context):
                 return b""
-        return _slowly(data, raw.start, raw.stop, context)
+            answer = _slowly(raw, 0, len(raw), context)
+        else:
+            answer = self._sequence(raw, tag, self._scanner.sequence(raw, context.depth), context)
+        context.answers[raw] = answer
+        self._take(len(raw) + len(answer))
+        return answer
 
-    def _check(self, data: Buffer, sequence: Sequence) -> None:
-        """Read what goes as strictly as the slow way does: a file that is broken there is held too."""
-        for item in sequence.items:
-            if isinstance(item, bytes):
-                self._check_raw(item)
-                continue
-            for raw in item.raws:
-                if isinstance(raw, bytes):
-                    self._check_raw(raw)
-                elif isinstance(raw, Sequence):
-                    self._check(data, raw)
-
-    def _check_raw(self, raw: bytes) -> None:
-        if raw not in self._checked:
-            parse(raw, 0, len(raw), EXPLICIT_LITTLE, 1)
-            self._checked.add(raw)
-            self._take(len(raw))
-
-    def _sequence(self, data: Buffer, tag: int, sequence: Sequence, context: Context) -> bytes:
-        action = context.rules.answer(tag, "SQ", context.place).action
-        kind = items_of(tag, action, context)
-        if kind is None or action is Action.EMPTY:
-            self._check(data, sequence)
-            return encode.sequence(tag, [], EXPLICIT_LITTLE) if action is Action.EMPTY else b""
-        known = context.items.setdefault(tag, {})
+    def _sequence(self, data: Buffer, tag: int, items: list[Item], context: Context) -> bytes:
+        below = context.below.get(tag)
+        if below is None:
+            below = context.below[tag] = Below.of(tag, context)
+        if below.kind is None:
+            self._check(items, context)
+            return below.instead
+        known = below.answers
         encoded = []
-        for item in sequence.items:
-            if isinstance(item, bytes):
-                answer = known.get(item)
-                if answer is None:
-                    answer = known[item] = self._item(
-                        item, self._scanner.whole(item, context.depth + 1), tag, kind, context
-                    )
-                    self._take(len(item) + len(answer))
-            else:
-                answer = self._item(data, item, tag, kind, context)
+        for raw, scanned in items:
+            answer = None if raw is None else known.get(raw)
+            if answer is None:
+                answer = self._item(data, raw, scanned, tag, below, context)
+                if raw is not None:
+                    known[raw] = answer
+                    self._take(len(raw) + len(answer))
             encoded.append(answer)
         return encode.sequence(tag, encoded, EXPLICIT_LITTLE)
 
-    def _item(self, data: Buffer, item: Scanned, tag: int, kind: Items, context: Context) -> bytes:
-        signs = Signs.of(item.value, item.creators(context.rules))
-        inside = context.enter(tag, signs, replaced=kind.replaced, cleaned=kind.cleaned)
-        return b"".join(self._answers(data, item, inside, {}))
+    def _item(
+        self, data: Buffer, raw: bytes | None, scanned: Scanned | None, tag: int, below: Below, context: Context
+    ) -> bytes:
+        if scanned is None:
+            raw = raw or b""  # one of the two is always there
+            data, scanned = raw, self._scanner.whole(raw, context.depth + 1)
+        inside = below.usual
+        if inside is None or has_signs(tuple(scanned.tags)):
+            signs = Signs.of(scanned.values(SIGNS), scanned.creators(context.rules))
+            inside = below.enter(tag, signs, context)
+        return b"".join(self._answers(data, scanned, inside, {}))
+
+    def _check(self, items: list[Item], context: Context) -> None:
+        """Read what goes as strictly as the slow way does: a file that is broken there is held too."""
+        for raw, scanned in items:
+            if scanned is None and raw is not None:
+                self._scanner.whole(raw, context.depth + 1)
+
+
+@dataclass(slots=True)
+class Below:
+    """What is remembered of one sequence's items.
+
+    Attributes
+    ----------
+    kind : Items or None
+        How they are treated; None where they do not stay.
+    instead : bytes
+        What is written where they do not stay.
+    usual : Context or None
+        Of items that have nothing which decides how others in them are answered.
+    answers : dict of bytes to bytes
+        What an item became, by its bytes.
+    """
+
+    kind: Items | None
+    instead: bytes
+    usual: Context | None
+    answers: dict[bytes, bytes]
+
+    @classmethod
+    def of(cls, tag: int, context: Context) -> Below:
+        """Make it for a sequence in a context."""
+        action = context.rules.answer(tag, "SQ", context.place).action
+        if action is Action.EMPTY:
+            return cls(None, encode.sequence(tag, [], EXPLICIT_LITTLE), None, {})
+        below = cls(items_of(tag, action, context), b"", None, {})
+        if below.kind is not None:
+            below.usual = below.enter(tag, NO_SIGNS, context)
+        return below
+
+    def enter(self, tag: int, signs: Signs, context: Context) -> Context:
+        """Return the context of an item with such signs."""
+        replaced, cleaned = self.kind or (False, False)
+        return context.enter(tag, signs, replaced=replaced, cleaned=cleaned)
+
+
+@lru_cache(maxsize=1 << 10)
+def has_signs(tags: tuple[int, ...]) -> bool:
+    """Tell whether some of an item's attributes decide how the others are answered."""
+    return any(tag in SIGNS or tag & 0x1FF00 == 0x10000 for tag in tags)
+
+
+def _goes(tag: int, context: Context) -> bool:
+    """Tell whether a private sequence goes as a whole."""
+    return context.replaced or context.rules.private_rule(tag, creator_of(context.blocks, tag))[0] is REMOVED
 
 
 def _slowly(data: Buffer, start: int, stop: int, context: Context) -> bytes:
     """Answer one element as the slow way does."""
-    vr = VRS[data[start + 4 : start + 6]]
+    head = data[start : start + 8]
+    group, number, letters, _ = HEAD.unpack(head)
+    tag, vr = group << 16 | number, VRS[letters]
     if vr in {"SQ", "UN"}:
         elements = parse(data, start, stop, EXPLICIT_LITTLE, context.depth)
         if len(elements) != 1:
             raise UnusualError
-        element = elements[0]
-    else:
-        tag, value = HEAD.unpack_from(data, start), start + (12 if vr in HAS_LONG_LENGTH else 8)
-        element = Element(tag[0] << 16 | tag[1], vr, value, stop)
-    return Walk(data, EXPLICIT_LITTLE).element(element, context)
+        return Walk(data, EXPLICIT_LITTLE).element(elements[0], context)
+    start += 12 if vr in HAS_LONG_LENGTH else 8
+    if group & 1:
+        return Walk(data, EXPLICIT_LITTLE).element(Element(tag, vr, start, stop), context)
+    return plain(tag, vr, data[start:stop], context, EXPLICIT_LITTLE)

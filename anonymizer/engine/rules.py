@@ -40,6 +40,8 @@ class Action(Enum):
     KEEP_DEVICE_DATE = "keep, if it is a date or a time"
     KEEP = "keep, if the value is of its VR's repertoire"
 
+    __hash__ = object.__hash__  # a member is itself and no other; Enum's own hashes its name, in Python, each time
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

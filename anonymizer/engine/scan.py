@@ -6,13 +6,14 @@ For explicit VR little endian alone, in which nearly everything is sent. It is a
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
-from anonymizer.engine.parse import HAS_LONG_LENGTH, UNDEFINED, VRS, Buffer
+from anonymizer.engine.parse import UNDEFINED, VRS, Buffer, by_dictionary
 from anonymizer.engine.rules import Rules
+from anonymizer.engine.runs import LONG, SEQUENCE_END, Runs, Shapes
 
 _LONGEST_KEY = 2048
 _MOST_HEADS = 1 << 16
@@ -21,8 +22,8 @@ _PICTURE = 0x7FE00000
 
 HEAD = Struct("<HH2sH")
 _LENGTH = Struct("<L")
-_ITEM, _ITEM_END, _SEQUENCE_END = (bytes.fromhex(tag) for tag in ("feff00e0", "feff0de0", "feffdde0"))
-_LONG = frozenset(vr.encode() for vr in HAS_LONG_LENGTH)
+_ITEM, _ITEM_END = (bytes.fromhex(tag) for tag in ("feff00e0", "feff0de0"))
+_UNDEFINED_ITEM = _ITEM + b"\xff" * 4
 _END = 0xFFFEE00D
 
 
@@ -42,7 +43,7 @@ class Far:
 class Sequence:
     """A sequence too long to be a key: its items, and where it stands."""
 
-    items: list[bytes | Scanned]
+    items: list[Item]
     start: int
     stop: int
 
@@ -57,22 +58,48 @@ class Scanned(NamedTuple):
     raws: list[Raw]
     stop: int
 
-    def value(self, tag: int) -> bytes:
-        """Return the value of an element; empty when it is not there.
+    def values(self, tags: tuple[int, ...]) -> list[bytes]:
+        """Return the values of elements; empty for what is not there.
 
         Raises
         ------
         UnusualError
-            When it is longer or of another VR than it should be.
+            When one is longer or of another VR than it should be.
         """
-        at = bisect_left(self.tags, tag)
-        return value_of(self.raws[at]) if at < len(self.tags) and self.tags[at] == tag else b""
+        return [b"" if at is None else value_of(self.raws[at]) for at in places(tuple(self.tags), tags)]
 
     def creators(self, rules: Rules) -> tuple[tuple[int, bytes], ...]:
         """Return the Private Creators, where private attributes may stay."""
         if not rules.keeps_private:
             return ()
-        return tuple([(tag, self.value(tag)) for tag in self.tags if tag & 0x1FF00 == 0x10000])
+        return tuple([(self.tags[at], value_of(self.raws[at])) for at in creators_in(tuple(self.tags))])
+
+
+class Item(NamedTuple):
+    """An item of a sequence.
+
+    Attributes
+    ----------
+    raw : bytes or None
+        The item with the delimiter that may end it; None where that is too long to be a key.
+    scanned : Scanned or None
+        Its elements; None where nobody has looked at them yet.
+    """
+
+    raw: bytes | None
+    scanned: Scanned | None
+
+
+@lru_cache(maxsize=1 << 9)
+def places(tags: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int | None, ...]:
+    """Return where the wanted ones of some ascending tags stand."""
+    return tuple(tags.index(tag) if tag in tags else None for tag in wanted)
+
+
+@lru_cache(maxsize=1 << 9)
+def creators_in(tags: tuple[int, ...]) -> tuple[int, ...]:
+    """Return where Private Creators stand."""
+    return tuple(at for at, tag in enumerate(tags) if tag & 0x1FF00 == 0x10000)
 
 
 def value_of(raw: Raw) -> bytes:
@@ -83,7 +110,7 @@ def value_of(raw: Raw) -> bytes:
     UnusualError
         When it is longer or of another VR than those that are asked for should be.
     """
-    if not isinstance(raw, bytes) or raw[4:6] in _LONG:
+    if not isinstance(raw, bytes) or raw[4:6] in LONG:
         raise UnusualError
     return raw[8:]
 
@@ -91,11 +118,14 @@ def value_of(raw: Raw) -> bytes:
 class Scanner:
     """Take data sets apart.
 
-    What the first eight bytes of an element say (tag, VR and length) is remembered, since they recur all the time.
+    What the first eight bytes of an element say (tag, VR and length) is remembered, since they recur all the time, and
+    so is in what order they recur.
     """
 
     def __init__(self) -> None:
         self._heads: dict[bytes, tuple[int, int]] = {}
+        self._runs = Runs()
+        self._shapes = Shapes()
 
     def whole(self, item: bytes, depth: int) -> Scanned:
         """Take an item apart that is there as a whole, with the delimiter that may end it."""
@@ -105,7 +135,10 @@ class Scanner:
             raise UnusualError
         return scanned
 
-    def data_set(self, data: Buffer, at: int, stop: int, depth: int, *, delimited: bool = False) -> Scanned:
+    # One loop in one function, because a call for each element would cost as much again.
+    def data_set(  # noqa: PLR0912, PLR0915
+        self, data: Buffer, at: int, stop: int, depth: int, *, delimited: bool = False
+    ) -> Scanned:
         """Return the elements up to `stop`, of an item up to its delimiter, of a top level up to the picture.
 
         Raises
@@ -113,35 +146,57 @@ class Scanner:
         UnusualError
             When the slow way has to be taken.
         """
-        heads = self._heads
+        heads, runs = self._heads, self._runs
         tags: list[int] = []
         raws: list[Raw] = []
         last = -1
+        new: list[tuple[int, bytes]] = []  # elements in a row that no run has
         while at < stop:
             head = data[at : at + 8]
+            run = runs.get(head)
+            if run is not None:
+                end = at + run.size
+                if end > stop or not run.fits(data, at):
+                    runs.cut(run, data, at, stop)
+                    continue
+                if run.first <= last:
+                    raise UnusualError
+                if new:
+                    runs.learn(new)
+                    new = []
+                tags += run.tags
+                raws += run.raws(data, at)
+                last, at = run.last, end
+                continue
             try:
                 tag, size = heads[head]
             except KeyError:
                 tag, size = self._learn(head)
             if tag <= last:
                 raise UnusualError
-            last = tag
-            if size:
-                end = at + size
-                raws.append(data[at:end])
-            elif tag == _END and delimited:
-                return Scanned(tags, raws, at + 8)
-            elif tag >= _PICTURE and not depth:
+            if tag >= _PICTURE and not depth:
                 break
-            else:
-                raw, end = self._long(data, head, at, stop, depth)
-                raws.append(raw)
+            if tag == _END:
+                if not delimited:
+                    raise UnusualError
+                if new:
+                    runs.learn(new)
+                return Scanned(tags, raws, at + 8)
+            raw: Raw
+            raw, end = (data[at : at + size], at + size) if size else self._long(data, head, at, stop, depth)
             if end > stop:
                 raise UnusualError
+            if isinstance(raw, bytes) and tag < _PICTURE:
+                new.append((tag, raw))
+            else:
+                runs.learn(new)
+                new = []
             tags.append(tag)
-            at = end
+            raws.append(raw)
+            last, at = tag, end
         if delimited or (depth and at != stop):
             raise UnusualError
+        runs.learn(new)
         return Scanned(tags, raws, at)
 
     def _learn(self, head: bytes) -> tuple[int, int]:
@@ -155,7 +210,9 @@ class Scanner:
                 raise UnusualError
         elif vr not in VRS or group == 0xFFFE:
             raise UnusualError
-        is_short = vr not in _LONG and tag < _PICTURE and length + 8 <= _LONGEST_KEY
+        elif vr == b"UN" and not group & 1 and by_dictionary(tag) == "SQ":
+            raise UnusualError  # what is in it is in implicit VR
+        is_short = vr not in LONG and tag < _PICTURE and length + 8 <= _LONGEST_KEY
         if len(self._heads) >= _MOST_HEADS:
             self._heads.clear()
         self._heads[head] = entry = (tag, length + 8 if is_short else 0)
@@ -163,108 +220,131 @@ class Scanner:
 
     def _long(self, data: Buffer, head: bytes, at: int, stop: int, depth: int) -> tuple[Raw, int]:
         """Return an element that is long or may be, and where it ends."""
-        if head[:4] == _ITEM_END:
-            raise UnusualError
         start, length = extent(data, head, at, stop)
-        is_sequence = head[4:6] == b"SQ"
+        if length != UNDEFINED and start + length > stop:
+            raise UnusualError
+        nearest = min(stop, at + _LONGEST_KEY)
+        if length == UNDEFINED and (size := self._shapes.size(head, data, at, nearest)):
+            return data[at : at + size], at + size
+        if end := self._element(data, head, start, length, nearest, depth):
+            raw = data[at:end]
+            if length == UNDEFINED:
+                self._shapes.learn(raw)
+            return raw, end
         if length == UNDEFINED:
-            if not is_sequence:
-                raise UnusualError
-            end = self._skim_items(data, start, min(stop, at + _LONGEST_KEY), depth)
-            if not end:
-                items, end = self.items(data, start, stop, depth, delimited=True)
-                return Sequence(items, at, end), end
-        else:
-            end = start + length
-            if end > stop:
-                raise UnusualError
-        if end - at <= _LONGEST_KEY:
-            return data[at:end], end
-        if is_sequence:
-            return Sequence(self.items(data, start, end, depth, delimited=False)[0], at, end), end
-        return Far(at, end), end
+            items, end = self.items(data, start, stop, depth, delimited=True)
+            return Sequence(items, at, end), end
+        end = start + length
+        if head[4:6] != b"SQ" or head[0] & 1:
+            return Far(at, end), end
+        return Sequence(self.items(data, start, end, depth, delimited=False)[0], at, end), end
 
-    def items(
-        self, data: Buffer, at: int, stop: int, depth: int, *, delimited: bool
-    ) -> tuple[list[bytes | Scanned], int]:
-        """Return the items of a sequence, whole where they are short, and where it ends."""
+    def sequence(self, raw: bytes, depth: int) -> list[Item]:
+        """Return the items of a sequence that is there as a whole."""
+        start, length = extent(raw, raw, 0, len(raw))
+        return self.items(raw, start, len(raw), depth, delimited=length == UNDEFINED)[0]
+
+    def items(self, data: Buffer, at: int, stop: int, depth: int, *, delimited: bool) -> tuple[list[Item], int]:
+        """Return the items of a sequence and where it ends."""
         if depth >= _DEEPEST:
             raise UnusualError
-        items: list[bytes | Scanned] = []
+        items: list[Item] = []
         while at + 8 <= stop:
             kind = data[at : at + 4]
             (length,) = _LENGTH.unpack_from(data, at + 4)
             at += 8
-            if kind == _SEQUENCE_END and delimited:
+            if kind == SEQUENCE_END and delimited:
                 return items, at
             if kind != _ITEM:
                 raise UnusualError
+            scanned = None
             if length == UNDEFINED:
-                end = self._skim_item(data, at, min(stop, at + _LONGEST_KEY), depth)
-                if not end:
-                    items.append(scanned := self.data_set(data, at, stop, depth + 1, delimited=True))
-                    at = scanned.stop
-                    continue
+                scanned = self.data_set(data, at, stop, depth + 1, delimited=True)
+                end = scanned.stop
             else:
                 end = at + length
                 if end > stop:
                     raise UnusualError
                 if length > _LONGEST_KEY:
-                    items.append(self.data_set(data, at, end, depth + 1))
-                    at = end
-                    continue
-            items.append(data[at:end])
+                    scanned = self.data_set(data, at, end, depth + 1)
+            items.append(Item(data[at:end] if end - at <= _LONGEST_KEY else None, scanned))
             at = end
         if delimited or at != stop:
             raise UnusualError
         return items, at
 
-    def _skim_items(self, data: Buffer, at: int, stop: int, depth: int) -> int:
-        """Return where a sequence of undefined length ends, 0 if that is not before `stop`."""
+    def _element(self, data: Buffer, head: bytes, start: int, length: int, stop: int, depth: int) -> int:
+        """Return where an element ends that is not known to be short, 0 if that is not before `stop`.
+
+        Looked into is what :func:`anonymizer.engine.parse.parse` looks into: sequences of the standard, and private
+        ones of undefined length.
+        """
+        is_sequence = head[4:6] == b"SQ"
+        if length == UNDEFINED:
+            if not is_sequence:
+                raise UnusualError
+            return self._items(data, start, stop, depth, delimited=True)
+        end = start + length
+        if end > stop:
+            return 0
+        if is_sequence and not head[0] & 1 and self._items(data, start, end, depth, delimited=False) != end:
+            raise UnusualError
+        return end
+
+    def _items(self, data: Buffer, at: int, stop: int, depth: int, *, delimited: bool) -> int:
+        """Return where a sequence ends, 0 if that is not before `stop`."""
         if depth >= _DEEPEST:
             raise UnusualError
         while at + 8 <= stop:
-            kind = data[at : at + 4]
-            if kind == _SEQUENCE_END:
-                return at + 8
-            if kind != _ITEM:
-                raise UnusualError
-            (length,) = _LENGTH.unpack_from(data, at + 4)
+            kind = data[at : at + 8]
             at += 8
-            at = self._skim_item(data, at, stop, depth) if length == UNDEFINED else at + length
-            if not at:
-                return 0
-        return 0
+            if kind == _UNDEFINED_ITEM:
+                at = self._item(data, at, stop, depth + 1, delimited=True)
+                if not at:
+                    return 0
+            elif kind[:4] == _ITEM:
+                end = at + _LENGTH.unpack_from(kind, 4)[0]
+                if end > stop:
+                    return 0
+                if self._item(data, at, end, depth + 1, delimited=False) != end:
+                    raise UnusualError
+                at = end
+            elif delimited and kind[:4] == SEQUENCE_END:
+                return at
+            else:
+                raise UnusualError
+        return 0 if delimited else at
 
-    def _skim_item(self, data: Buffer, at: int, stop: int, depth: int) -> int:
-        """Return where an item of undefined length ends, 0 if that is not before `stop`."""
-        heads = self._heads
+    def _item(self, data: Buffer, at: int, stop: int, depth: int, *, delimited: bool) -> int:
+        """Return where an item ends, 0 if that is not before `stop`."""
+        known = self._heads
+        last = -1
         while at + 8 <= stop:
             head = data[at : at + 8]
             try:
-                tag, size = heads[head]
+                tag, size = known[head]
             except KeyError:
                 tag, size = self._learn(head)
+            if tag <= last:
+                raise UnusualError
+            last = tag
             if size:
                 at += size
             elif tag == _END:
+                if not delimited:
+                    raise UnusualError
                 return at + 8
             else:
                 start, length = extent(data, head, at, len(data))
-                if length == UNDEFINED:
-                    if head[4:6] != b"SQ":
-                        raise UnusualError
-                    at = self._skim_items(data, start, stop, depth + 1)
-                    if not at:
-                        return 0
-                else:
-                    at = start + length
-        return 0
+                at = self._element(data, head, start, length, stop, depth)
+                if not at:
+                    return 0
+        return 0 if delimited else at
 
 
 def extent(data: Buffer, head: bytes, at: int, stop: int) -> tuple[int, int]:
     """Return where the value of an element begins and how long it says it is."""
-    if head[4:6] not in _LONG:
+    if head[4:6] not in LONG:
         return at + 8, HEAD.unpack_from(head)[3]
     if at + 12 > stop:
         raise UnusualError

@@ -208,11 +208,15 @@ def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | No
 
 
 def _dates(vr: str, texts: list[str], days: int) -> bytes:
-    moved = [(text, _MOVES[vr](text, days) if text else "") for text in texts]
-    # A value that is no date could be anything; its place in a list of values stays.
-    return b"\\".join(
-        dummy(vr, old.encode("latin-1")) or b"" if new is None else new.encode("ascii") for old, new in moved
-    )
+    return b"\\".join([_date(vr, text, days) for text in texts])
+
+
+def _date(vr: str, text: str, days: int) -> bytes:
+    if not text:
+        return b""  # its place in a list of values stays
+    moved = _MOVES[vr](text, days)
+    # A value that is no date could be anything.
+    return dummy(vr, text.encode("latin-1")) or b"" if moved is None else moved.encode("ascii")
 
 
 _MOVES: dict[str, Callable[[str, int], str | None]] = {

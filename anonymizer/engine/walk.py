@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from anonymizer.engine import encode, values
-from anonymizer.engine.context import Context, Signs
+from anonymizer.engine.context import SIGNS, Context, Signs
 from anonymizer.engine.parse import Buffer, Element, Syntax, by_dictionary, parse_items
 from anonymizer.engine.private import creator_of, is_listed_creator
 from anonymizer.engine.rules import Action, Rules
@@ -81,16 +81,10 @@ class Walk:
         tag = element.tag
         if tag & 0x10000:
             return self._private(element, context)
-        if tag in _PICTURES:
-            return b""  # the top level's are written apart; in items they are icons, and go (Table E.1-1, Note 11)
-        if element.items is not None:
+        if element.items is not None and tag not in _PICTURES:
             action = context.rules.answer(tag, "SQ", context.place).action
             return self._sequence(tag, element.items, action, context)
-        vr = reading_vr(tag, element.vr)
-        if vr is None or vr == "SQ":
-            return b""  # what it means cannot be told, so it says nothing
-        answer = values.treat(tag, vr, self._data[element.start : element.stop], context)
-        return b"" if answer is None else encode.element(tag, vr, answer, self._syntax)
+        return plain(tag, element.vr, self._data[element.start : element.stop], context, self._syntax)
 
     def _private(self, element: Element, context: Context) -> bytes:
         """Answer a private element: by Table E.3.10-1 where the profile says so, else it goes."""
@@ -124,8 +118,19 @@ class Walk:
         return encode.sequence(tag, encoded, self._syntax)
 
     def _entered(self, tag: int, item: list[Element], kind: Items, context: Context) -> Context:
-        signs = Signs.of(lambda tag: self.value(item, tag), self.creators(item, context.rules))
+        signs = Signs.of([self.value(item, tag) for tag in SIGNS], self.creators(item, context.rules))
         return context.enter(tag, signs, replaced=kind.replaced, cleaned=kind.cleaned)
+
+
+def plain(tag: int, vr: str, value: bytes, context: Context, syntax: Syntax) -> bytes:
+    """Return the answer to an element of the standard that is no sequence, encoded; nothing where it is left out."""
+    if tag in _PICTURES:
+        return b""  # the top level's are written apart; in items they are icons, and go (Table E.1-1, Note 11)
+    known = reading_vr(tag, vr)
+    if known is None or known == "SQ":
+        return b""  # what it means cannot be told, so it says nothing
+    answer = values.treat(tag, known, value, context)
+    return b"" if answer is None else encode.element(tag, known, answer, syntax)
 
 
 def items_of(tag: int, action: Action, context: Context) -> Items | None:
