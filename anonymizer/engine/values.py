@@ -211,6 +211,7 @@ def _dates(vr: str, texts: list[str], days: int) -> bytes:
     return b"\\".join([_date(vr, text, days) for text in texts])
 
 
+@lru_cache(maxsize=1 << 12)
 def _date(vr: str, text: str, days: int) -> bytes:
     if not text:
         return b""  # its place in a list of values stays
