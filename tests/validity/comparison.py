@@ -20,7 +20,6 @@ Source = tuple[str, Callable[[], bytes]]
 """A name for people, and how to get the bytes."""
 
 KNOWN = {
-    "ResponsiblePersonRole": "its condition is a Responsible Person, whom Basic removes; a code of a role stays",
     "ClinicalTrialProtocolEthicsCommitteeName": "D, and its condition is an Approval Number, which is X",
     "ContextGroupVersion": "D, and gone in macros whose place the Types do not have (Note 13)",
     "ICCProfile": "binary that can carry text",
