@@ -113,6 +113,8 @@ class Remembering:
     def _answer(self, data: Buffer, tag: int, raw: Raw, context: Context, own: dict[int, bytes]) -> bytes:
         """Work out the answer to one element, and remember it where that saves something."""
         if tag in own:
+            if isinstance(raw, Sequence):
+                self._check(raw.items, context.depth)
             return b""
         if isinstance(raw, Far):
             return _slowly(data, raw.start, raw.stop, context)
@@ -121,7 +123,7 @@ class Remembering:
                 return self._sequence(data, tag, raw.items, context)
             if not _goes(tag, context):
                 return _slowly(data, raw.start, raw.stop, context)
-            self._check(raw.items, context)
+            self._check(raw.items, context.depth)
             return b""
         if raw[4:6] != b"SQ":
             answer = _slowly(raw, 0, len(raw), context)
@@ -140,7 +142,7 @@ class Remembering:
         if below is None:
             below = context.below[tag] = Below.of(tag, context)
         if below.kind is None:
-            self._check(items, context)
+            self._check(items, context.depth)
             return below.instead
         known = below.answers
         encoded = []
@@ -166,11 +168,13 @@ class Remembering:
             inside = below.enter(tag, signs, context)
         return b"".join(self._answers(data, scanned, inside, {}))
 
-    def _check(self, items: list[Item], context: Context) -> None:
+    def _check(self, items: list[Item], depth: int) -> None:
         """Read what goes as strictly as the slow way does: a file that is broken there is held too."""
         for raw, scanned in items:
-            if scanned is None and raw is not None:
-                self._scanner.whole(raw, context.depth + 1)
+            inside = scanned or self._scanner.whole(raw or b"", depth + 1)  # one of the two is always there
+            for one in inside.raws:
+                if isinstance(one, Sequence):  # a shorter one was looked into when it was found
+                    self._check(one.items, depth + 1)
 
 
 @dataclass(slots=True)
