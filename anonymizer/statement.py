@@ -16,10 +16,12 @@ from anonymizer.engine import tables
 from anonymizer.engine.private import safe_private_rows
 from anonymizer.engine.profile import BASIC_CODE, OPTION_CODES, Profile
 from anonymizer.engine.rules import Action, Rule, Rules, vr_of
+from anonymizer.engine.types import occurring
 from anonymizer.engine.vocabulary import shipped
 
-# A Type, and how a line says where it holds; what holds for Type 3 stands without a word.
-_WHERE = {"2": "Type 2", "1": "Type 1", "": "the IOD has none"}
+# A Type, and how a line says where it holds. What holds for the first that can be stands without a word: a site looks
+# for what usually happens, and an attribute that an IOD has to have is rarer than one that it may have.
+_WHERE = {"3": "Type 3", "": "the IOD has none", "2": "Type 2", "1": "Type 1"}
 _WORDS = {
     Action.REMOVE: "remove",
     Action.EMPTY: "empty",
@@ -31,6 +33,7 @@ _WORDS = {
     Action.STUDY_ID: "pseudonym",
     Action.MOVE_DATE: "move",
     Action.CLEAN: "clean",
+    Action.CREATOR: "keep listed creators, else dummy",
     Action.CODE: "keep public codes",
     Action.CLEAN_ITEMS: "clean items",
     Action.WALK: "treat items",
@@ -72,7 +75,8 @@ def lines(profile: Profile) -> list[Line]:
     rules = Rules(profile)
     tags = {tag for row in tables.confidentiality_rows() if (tag := _tag_of(row)) is not None}
     kept = tables.kept()
-    tags |= kept.text | kept.codes | kept.binary | kept.removed | {0x00282000} | dict(profile.overrides).keys()
+    tags |= kept.text | kept.codes | kept.creators | kept.binary | kept.removed | {0x00282000}
+    tags |= dict(profile.overrides).keys()
     return [*(_line(tag, rules) for tag in sorted(tags)), *_many(rules)]
 
 
@@ -83,12 +87,14 @@ def _tag_of(row: tables.Row) -> int | None:
 
 def _line(tag: int, rules: Rules) -> Line:
     vr = vr_of(tag).split(" ")[0]
-    usual = rules.rule(tag, vr, "3")
+    # A file can have any attribute anywhere, so one without a Type can always be.
+    kinds = [kind for kind in _WHERE if not kind or kind in occurring().get(tag, ())]
+    usual = rules.rule(tag, vr, kinds[0])
     words = _words(usual)
     by_words: dict[str, list[str]] = {}
-    for kind, where in _WHERE.items():
+    for kind in kinds[1:]:
         if (other := _words(rules.rule(tag, vr, kind))) != words:
-            by_words.setdefault(other, []).append(where)
+            by_words.setdefault(other, []).append(_WHERE[kind])
     action = "; ".join([words, *(f"{other} where {' or '.join(where)}" for other, where in by_words.items())])
     name = keyword_for_tag(tag) or next(row.name for row in tables.confidentiality_rows() if _tag_of(row) == tag)
     return Line(_text(tag), name, vr, action, usual.code, usual.source)
@@ -157,7 +163,7 @@ def statement(profile: Profile) -> str:
         ),
         *(["## The site's own changes", "\n".join(changes)] if changes else []),
         "## Attributes",
-        _ATTRIBUTES.format(edition=tables.EDITION, rows=len(tables.confidentiality_rows())),
+        _ATTRIBUTES.format(edition=tables.EDITION, rows=len(tables.confidentiality_rows()), newer=len(tables.newer())),
         "\n".join(["| action | rows |", "|---|--:|", *(f"| {action} | {n} |" for action, n in counts.most_common())]),
         "## Dates",
         _DATES[1 if profile.moves_dates else 2 if profile.keeps_dates else 0],
@@ -169,8 +175,9 @@ def statement(profile: Profile) -> str:
         _PRIVATE if rules.keeps_private else "None stays.",
         _REST.format(treated=len(tables.sop_classes().treated), held=len(tables.sop_classes().held)),
         "## Every attribute",
-        "One line an attribute: what happens to it, the code that it follows, and where that code stands. An action "
-        "alone holds for Type 3; others are named with the Type that asks for them.",
+        "One line an attribute: what happens to it, the code that it follows, and where that code stands. The first "
+        "action holds wherever no other is named; the others are named with the Type that asks for them, if any IOD "
+        "gives the attribute that Type anywhere.",
         "\n".join(
             [
                 "| tag | attribute | VR | action | code | from |",
@@ -191,9 +198,13 @@ Table E.1-1 of PS3.15 {edition}, all {rows} rows, at every depth of every sequen
 resolved by the strictest Type that the object's IOD gives the attribute at that place (1C as 1, 2C as 2);
 where the IOD is unknown, by its last letter. X/Z/U* keeps the sequence with new UIDs, since references have
 to hold. A D where the IOD defines no such attribute removes it (Note 13). A dummy is one constant for each
-VR: `DEIDENTIFIED`, 19000101, 000000, 0; where the source says just that, a second one. A sequence coded D
-keeps its items, coded strings and references, and every text, name, number, date and code inside becomes a
-dummy. Nothing is encrypted. What the table does not name is treated by its VR, closed by default."""
+VR: `DEIDENTIFIED`, for a name `DEIDENTIFIED^DUMMY`, 19000101, 000000, 0; where the source says just that, a
+second one. A sequence coded D keeps its items, coded strings and references; a row of the table inside it gets
+the Basic profile's action, whatever option retains it elsewhere, but for dates that move and UIDs that are
+retained; every other text, name, number, date and code becomes a dummy. A link (VR UR) never stays: where an
+option retains it, it gets the Basic profile's action. Nothing is encrypted. What the table does not name is
+treated by its VR, closed by default. Of an attribute that is newer than the dictionary ({newer} rows), an option
+retains only a value that the file gives the VR of PS3.6."""
 
 _DATES = (
     "None stays: removed, empty or the dummy 19000101, as an attribute's code and Type ask. Longitudinal Temporal "
@@ -203,8 +214,9 @@ under the site's key: days of the week, order and intervals stay, also from stud
 that is none becomes the dummy. Dates of devices, trials and vocabularies do not move, since a known one would
 show by how much: they get the Basic profile's action. Longitudinal Temporal Information Modified (0028,0303)
 is MODIFIED, or REMOVED where the source said so already.""",
-    "They stay as they are where they are valid dates; the date of birth does not. Longitudinal Temporal "
-    "Information Modified (0028,0303) is UNMODIFIED, or what the source says that is stricter.",
+    "They stay as they are where they are valid dates; the date of birth does not, nor does any date in a sequence "
+    "coded D, for it could be one. Longitudinal Temporal Information Modified (0028,0303) is UNMODIFIED, or what the "
+    "source says that is stricter.",
 )
 
 _CLEANED = """\
@@ -216,7 +228,9 @@ profile says."""
 _PRIVATE = """\
 Those stay that Table E.3.10-1 lists, found by private creator, group and the low byte of the element, with
 their creators. Numbers, coded strings and binary values stay, UIDs are replaced, dates are treated as others
-are, texts stay when they are of the vocabulary, and sequences are looked into. All others go."""
+are, texts stay when they are of the vocabulary, and sequences are looked into. All others go. A pointer
+(VR AT) at an attribute that went stays, and tells no more than which one it was; the Private Creator that stands
+beside it stays where the table lists it, and is the dummy elsewhere."""
 
 _REST = """## Referential integrity
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from pydicom.datadict import keyword_for_tag
 
-from tests.oracle_table import Row, is_newer, kept, rows_by_tag, safe_private
+from tests.oracle_table import Row, kept, rows_by_tag, safe_private
 from tests.oracle_types import types_of
 
 
@@ -123,23 +123,24 @@ class Oracle:
         is_private = attribute.tag >> 16 & 1
         if inside.gone or (inside.replaced and is_private):
             return Fate.REMOVED
-        if inside.replaced and attribute.vr not in STRUCTURE and self._is_retained(attribute):
+        if inside.replaced and attribute.vr not in STRUCTURE and self._is_unlisted(attribute):
             return Fate.DUMMY
-        return self._own(attribute, place, cleaned=inside.cleaned)
+        return self._in(inside)._own(attribute, place, cleaned=inside.cleaned)
 
-    def _is_retained(self, attribute: Attribute) -> bool:
-        """Tell whether anything would let a text, number or date stay, which a replaced sequence does not (decision 2).
+    def _in(self, inside: _Inside) -> Oracle:
+        """Return the oracle of the options that hold in an item (decision 2).
 
-        A date that moves says nothing of when, and its distance from the others stays true.
+        A date that moves says nothing of when, and its distance from the others stays true; references have to hold.
+        What else an option retains is taken away by the sequence's D, and the row does what it does under Basic.
         """
-        row = rows_by_tag().get(attribute.tag)
-        if row is None:
-            return attribute.tag in kept()["text"] or attribute.vr in NUMBERS
-        if MODIFIED_DATES in self._options and MODIFIED_DATES in row.options:
+        return Oracle(*self._options & {MODIFIED_DATES, "retain_uids"}) if inside.replaced else self
+
+    @staticmethod
+    def _is_unlisted(attribute: Attribute) -> bool:
+        """Tell whether a text or number would stay that no row is about."""
+        if attribute.tag in rows_by_tag():
             return False
-        codes = self._codes(row)
-        is_cleaned = "C" in codes and attribute.vr in DESCRIPTIONS and not is_newer(attribute.tag)
-        return is_cleaned or ("K" in codes and attribute.vr != "UN")
+        return attribute.tag in kept()["text"] or attribute.vr in NUMBERS
 
     def _inside(self, place: Place) -> _Inside:
         """Tell what holds in an item for the sequences that lead to it."""
@@ -151,7 +152,7 @@ class Oracle:
         *path, step = place.path
         around = Place(place.sop_class, tuple(path))
         inside = self._inside(around)
-        fate = self._own(Attribute(step.tag, "SQ", step.creator), around)
+        fate = self._in(inside)._own(Attribute(step.tag, "SQ", step.creator), around)
         if inside.gone or fate in {Fate.REMOVED, Fate.EMPTY} or (step.tag >> 16 & 1 and inside.replaced):
             return _Inside(gone=True)
         replaced = fate is Fate.DUMMY or (inside.replaced and step.tag not in kept()["structure"])
@@ -184,14 +185,14 @@ class Oracle:
         basic = resolved(row.basic, type_at(place, tag), vr)
         codes = self._codes(row)
         if MODIFIED_DATES in self._options and MODIFIED_DATES in row.options:  # before K: the stricter of the two
-            if tag in kept()["fixed_dates"] or vr not in DATES or is_newer(tag):
+            if tag in kept()["fixed_dates"] or vr not in DATES:
                 return basic
             return Fate.KEPT if vr == "TM" else Fate.MOVED
         if "K" in codes:
             if vr in {"UN", "UR"}:
                 return basic  # nobody can say what these bytes are; and a link leads back to where it came from
             return Fate.ITEMS if vr == "SQ" else Fate.CAPPED if vr == "AS" else Fate.KEPT
-        if "C" in codes and not is_newer(tag):
+        if "C" in codes:
             if vr == "SQ":
                 return Fate.ITEMS
             if vr in DESCRIPTIONS and harmless:

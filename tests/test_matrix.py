@@ -202,7 +202,7 @@ FATES = {
     Fate.KEPT: (CT, "PatientSex", RESEARCH),
     Fate.ITEMS: (CT, "ReferencedImageSequence", ()),
 }
-DUMMIES = {"AS": "000D", "DT": "19000101", "UI": "2.25.1"}
+DUMMIES = {"AS": "000D", "DT": "19000101", "PN": "DEIDENTIFIED^DUMMY", "UI": "2.25.1"}
 
 
 def answers(plant: Plant, subject: Subject) -> dict[Fate, bytes]:
@@ -275,6 +275,19 @@ SAID = [
     (REPORT, "ContentSequence/PersonName", (), Fate.DUMMY),
     (REPORT, "ContentSequence/ContentSequence/PersonName", (), Fate.DUMMY),
     (REPORT, "ContentSequence/UID", ("retain_uids",), Fate.UID),  # U, and no K in any column
+    # In a sequence coded D an option brings nothing back: what it retains elsewhere does what it does under Basic.
+    (REPORT, "ContentSequence/PatientSize", ("retain_patient_characteristics",), Fate.REMOVED),
+    (REPORT, "ContentSequence/PatientSex", ("retain_patient_characteristics",), Fate.EMPTY),
+    (REPORT, "ContentSequence/SeriesDescription", ("clean_descriptors",), Fate.REMOVED),
+    (REPORT, "ContentSequence/RequestAttributesSequence", ("clean_descriptors",), Fate.REMOVED),
+    (REPORT, "ContentSequence/StationName", ("retain_device_identity",), Fate.REMOVED),
+    (REPORT, "ContentSequence/DateTime", ("retain_longitudinal_full_dates",), Fate.DUMMY),  # Type 1
+    (REPORT, "ContentSequence/AcquisitionDate", ("retain_longitudinal_full_dates",), Fate.REMOVED),
+    # But a date that moved is a replacement itself, and references have to hold.
+    (REPORT, "ContentSequence/DateTime", RESEARCH, Fate.MOVED),
+    (REPORT, "ContentSequence/AcquisitionDate", RESEARCH, Fate.MOVED),
+    (REPORT, "ContentSequence/ReferencedStudySequence/ReferencedSOPInstanceUID", ("retain_uids",), Fate.KEPT),
+    (REPORT, "ContentSequence/NumericValue", RESEARCH, Fate.DUMMY),  # no row, and no code to follow but the sequence's
     (PRESENTATION, "PresentationCreationDate", (), Fate.DUMMY),  # X, but Type 1
     (CT, "CalibrationDate", RESEARCH, Fate.REMOVED),  # shared by patients: it does not move
     (CT, "CalibrationDate", ("retain_device_identity",), Fate.KEPT),

@@ -13,7 +13,8 @@ from anonymizer import Anonymizer, Held, Key, Profile, ProfileError, load_profil
 from anonymizer.difference import differences
 from anonymizer.engine import tables
 from anonymizer.engine.profile import OPTION_CODES
-from anonymizer.engine.rules import Rules
+from anonymizer.engine.rules import Action, Rules
+from anonymizer.engine.types import occurring
 from anonymizer.statement import lines, statement
 from flows.cli import app
 from tests import samples
@@ -80,6 +81,7 @@ def test_a_site_extends_a_shipped_profile_by_option_and_by_attribute(tmp_path: P
         ('extends = "research"\n[attributes]\nStationName = "hide"', "'hide' is none of"),
         ('extends = "research"\n[attributes]\nPatientID = "keep"', "PatientID cannot be treated otherwise"),
         ('extends = "research"\n[attributes]\n"(0009,1001)" = "keep"', "no attribute of the standard"),
+        ('extends = "research"\n[attributes]\nRetrieveURL = "keep"', "RetrieveURL cannot be kept: a link"),
         ('extends = "research"\n[attributes]\nStationName = 3', "StationName has to be one of"),
         ('extends = "research"\n[vocabulary]\nwords = ["two words"]', "two words"),
         ("extends = ", "no TOML file"),
@@ -165,6 +167,64 @@ def test_a_line_says_what_happens_by_which_code_and_where_that_stands() -> None:
     assert "retain_longitudinal_modified_dates" in told["StudyDate"]
     assert "remove; empty where Type 2; dummy where Type 1" in told["DeviceSerialNumber"]
     assert "else remove" in told["SeriesDescription"]
+
+
+TYPES = {"Type 1": "1", "Type 2": "2", "Type 3": "3", "the IOD has none": ""}
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_line_names_no_type_that_no_iod_gives_the_attribute(name: str) -> None:
+    named = 0
+    for line in lines(load_profile(name)):
+        for where in re.findall(r"where ([^;]*)", line.action):
+            kinds = {TYPES[one] for one in where.split(" or ")} - {""}
+            assert kinds <= occurring().get(number_of(line.tag), set())
+            named += len(kinds)
+    assert named > 50
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_line_names_every_action_that_an_attribute_can_get_in_any_iod(name: str) -> None:
+    rules = Rules(load_profile(name))
+    told = {line.tag: line for line in lines(load_profile(name))}
+    for number, kinds in occurring().items():
+        line = told[f"({number >> 16:04X},{number & 0xFFFF:04X})"]
+        for kind in {*kinds, ""}:
+            words = WORDS[rules.rule(number, line.vr, kind).action]
+            parts = line.action.split("; ")
+            named = [part.split(" where ")[0] for part in parts if re.search(rf"where .*{NAMES[kind]}", part)]
+            assert (named or parts[:1])[0].startswith(words)
+
+
+WORDS = {
+    Action.REMOVE: "remove",
+    Action.EMPTY: "empty",
+    Action.DUMMY: "dummy",
+    Action.UID: "new UID",
+    Action.MOVE_DATE: "move",
+    Action.CLEAN: "clean",
+    Action.CLEAN_ITEMS: "clean items",
+    Action.WALK: "treat items",
+    Action.CAP_AGE: "keep",
+    Action.KEEP: "keep",
+    **dict.fromkeys((Action.PATIENT_ID, Action.PATIENT_NAME, Action.ACCESSION_NUMBER, Action.STUDY_ID), "pseudonym"),
+}
+NAMES = {kind: name for name, kind in TYPES.items()}
+
+
+def number_of(text: str) -> int:
+    """Return the tag that a line names, 0 where it names a range."""
+    match = re.fullmatch(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)", text)
+    return int(match[1] + match[2], 16) if match else 0
+
+
+def test_no_line_and_no_statement_says_that_a_link_stays() -> None:
+    everything = [option for option in OPTION_CODES if option != "retain_longitudinal_modified_dates"]
+    for profile in (load_profile("research"), Profile.of("everything", options=everything)):
+        links = [line for line in lines(profile) if line.vr == "UR"]
+        assert {"(0010,0047)", "(0072,0071)", "(0040,E012)"} <= {line.tag for line in links}
+        assert [line for line in links if line.action.startswith("keep")] == []
+        assert "A link (VR UR) never stays" in statement(profile)
 
 
 def test_the_command_shows_states_and_compares(tmp_path: Path) -> None:

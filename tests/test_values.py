@@ -24,6 +24,7 @@ from tests.samples import (
     stored,
     tag,
 )
+from tests.validity.validator import verdict
 
 PROFILES = ("basic", "research")
 in_both_profiles = pytest.mark.parametrize("profile", PROFILES)
@@ -395,7 +396,7 @@ def test_structured_content_keeps_its_references_and_concept_names_and_nothing_t
         assert content.ConceptNameCodeSequence[0].CodeMeaning == "Finding"
         assert content.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == at.SOPInstanceUID
         assert at.StudyInstanceUID == content.UID
-        assert content.TextValue == content.PersonName == "DEIDENTIFIED"
+        assert (content.TextValue, content.PersonName) == ("DEIDENTIFIED", "DEIDENTIFIED^DUMMY")
 
 
 @pytest.mark.parametrize(
@@ -426,3 +427,38 @@ def test_a_date_that_stands_for_none_does_not_show_by_how_far_the_others_moved(p
 def test_a_month_and_a_day_are_no_offset_from_utc() -> None:
     at = output(samples.ct(element(tag("AcquisitionDateTime"), "DT", "2017-0314")))
     assert at.AcquisitionDateTime == "19000101000000"
+
+
+@in_both_profiles
+def test_no_dummy_draws_a_warning_about_its_vr(profile: str) -> None:
+    name = element(tag("PersonName"), "PN", "Quill^Feather")
+    said = [element(tag("TextValue"), "UT", "zqfinding"), element(tag("DateTime"), "DT", "19770513101500")]
+    for source in (
+        samples.report(name, *said),
+        samples.report(element(tag("PersonName"), "PN", "DEIDENTIFIED^DUMMY"), *said),
+        samples.ct(
+            element(tag("ReferringPhysicianName"), "PN", "A^B"), element(tag("OperatorsName"), "PN", "A^B\\C^D")
+        ),
+    ):
+        before, after = verdict(source), verdict(released(source, profile))
+        assert not after.failed
+        assert [str(one) for one in after.warnings - before.warnings if "this VR" in one.kind] == []
+
+
+@in_both_profiles
+@pytest.mark.parametrize(
+    ("terms", "spelt"),
+    [
+        ("\\ISO 2022 IR 87", "山田^太郎".encode("iso2022_jp")),
+        ("GB18030", "王^小东".encode("gb18030")),
+        ("ISO_IR 192", "山田^太郎=やまだ^たろう".encode()),
+    ],
+)
+def test_the_dummy_of_a_name_is_one_group_that_any_character_set_can_write(
+    terms: str, spelt: bytes, profile: str
+) -> None:
+    name = element(tag("PersonName"), "PN", b"Yamada^Tarou=" + spelt)
+    at = output(samples.report(element(0x00080005, "CS", terms), name), profile)
+    (content,) = at.ContentSequence
+    assert content.PersonName == "DEIDENTIFIED^DUMMY"
+    assert content.SpecificCharacterSet == (["", "ISO 2022 IR 87"] if "87" in terms else terms)

@@ -53,7 +53,7 @@ class Context:
     Attributes
     ----------
     rules : Rules
-        The profile's.
+        The profile's, those for replaced sequences inside one.
     pseudonyms : Pseudonyms
         The key's.
     subject : Subject
@@ -100,11 +100,6 @@ class Context:
     """By the sequence's tag, what is remembered of its items."""
     entered: dict[tuple[int, bool, bool, Signs], Context] = field(default_factory=dict, repr=False)
 
-    @property
-    def nested(self) -> bool:
-        """Tell whether this is an item of a sequence."""
-        return self.depth > 0
-
     def enter(self, tag: int, signs: Signs, *, replaced: bool, cleaned: bool) -> Context:
         """Return the context of an item of the sequence `tag`."""
         key = (tag, replaced, cleaned, signs)
@@ -118,6 +113,7 @@ class Context:
         designator, code = (text.decode("latin-1").strip("\0 ") for text in (signs.designator, signs.code))
         return replace(
             self,
+            rules=self.rules.inside(replaced=replaced),
             encodings=encodings,
             subject=self._subject(signs, encodings),
             place=UNDEFINED if tag & 0x10000 else self.place.child(tag),

@@ -66,8 +66,8 @@ def _listed() -> dict[tuple[str, int, int], str]:
 
 
 @cache
-def _listed_creators() -> frozenset[tuple[str, int]]:
-    return frozenset((creator, group) for creator, group, _ in _listed())
+def _listed_creators() -> frozenset[tuple[str, int | None]]:
+    return frozenset((creator, one) for creator, group, _ in _listed() for one in (group, None))
 
 
 def listed_vr(creator: str, group: int, element: int) -> str | None:
@@ -88,8 +88,8 @@ def listed_vr(creator: str, group: int, element: int) -> str | None:
     return _listed().get((creator.strip(" \0"), group, element & 0xFF))
 
 
-def is_listed_creator(creator: str, group: int) -> bool:
-    """Return whether Table E.3.10-1 lists any attribute of a creator in a group."""
+def is_listed_creator(creator: str, group: int | None = None) -> bool:
+    """Return whether Table E.3.10-1 lists any attribute of a creator, in a group or in any at all."""
     return (creator.strip(" \0"), group) in _listed_creators()
 
 

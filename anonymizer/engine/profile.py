@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.datadict import dictionary_has_tag, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from anonymizer.engine import concepts, private, tables, types, vocabulary
 from anonymizer.errors import ProfileError
@@ -33,6 +33,7 @@ OPTION_CODES = {
 }
 BASIC_CODE = "113100"
 FULL_DATES, MODIFIED_DATES = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
+RETAIN_UIDS = "retain_uids"
 
 OVERRIDES = ("remove", "empty", "dummy", "uid", "clean", "keep")
 """What a site may say of an attribute, from what tells least to what tells most."""
@@ -121,6 +122,7 @@ class Profile:
             "method_codes": tables.method_codes(),
             "table": tables.rows_digest([[row.tag, row.basic, row.options] for row in tables.confidentiality_rows()]),
             "kept": tables.kept().digest,
+            "newer": sorted(tables.newer().items()),
             "sop_classes": tables.sop_classes().digest,
             "types": types.digest(),
             "vocabulary": vocabulary.digest(),
@@ -235,4 +237,6 @@ def _faults_of(tag: int, word: str) -> list[str]:
         return [f"{name}: {word!r} is none of {', '.join(OVERRIDES)}"]
     if tag in _FIXED or tag >> 16 < 0x0008 or not dictionary_has_tag(tag):
         return [f"{name} cannot be treated otherwise than it is"]
+    if word == "keep" and dictionary_VR(tag) == "UR":
+        return [f"{name} cannot be kept: a link leads to where it came from"]
     return []

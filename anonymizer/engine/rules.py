@@ -6,6 +6,7 @@ An action is what the engine does; the code is what Table E.1-1 (or our own tabl
 from __future__ import annotations
 
 import re
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,7 +14,7 @@ from pydicom.datadict import dictionary_VR
 
 from anonymizer.engine import tables
 from anonymizer.engine.private import listed_vr
-from anonymizer.engine.profile import BASIC_CODE, FULL_DATES, MODIFIED_DATES, OPTION_CODES, Profile
+from anonymizer.engine.profile import BASIC_CODE, MODIFIED_DATES, OPTION_CODES, RETAIN_UIDS, Profile
 from anonymizer.engine.types import Place
 from anonymizer.engine.vocabulary import Vocabulary
 from anonymizer.errors import TableError
@@ -32,6 +33,7 @@ class Action(Enum):
     STUDY_ID = "replace by the study's code"
     MOVE_DATE = "move each date by the subject's shift; times stay"
     CLEAN = "keep, if every word is of the vocabulary, else what the Basic profile does"
+    CREATOR = "keep a private creator of Table E.3.10-1, else replace by a dummy"
     CODE = "keep in an item of a public coding scheme, else replace by a dummy"
     CLEAN_ITEMS = "of a sequence: treat each item on its own merits, and clean its texts instead of replacing them"
     WALK = "of a sequence: treat each item on its own merits"
@@ -77,14 +79,24 @@ TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE", "UR", "AS"}) |
 DESCRIPTIONS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _NUMBERS = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 
+# Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
+_STRUCTURAL = frozenset({"SQ", "UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+# The options that hold there: a date that moved is no less a replacement than a dummy, and references have to hold.
+_HOLD_IN_REPLACED = frozenset({MODIFIED_DATES, RETAIN_UIDS})
+
 _LETTERS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.UID, "U*": Action.WALK}
 _CODES = {Action.WALK: "K", Action.KEEP: "K", Action.UID: "U", Action.DUMMY: "D", Action.REMOVE: "X"}
 _REPEATING = re.compile(r"\((50|60)xx,(?:[0-9A-F]{4}|xxxx)\)")
+
+# What an override can say that lets more stand than the profile, and what a replaced sequence does not let stand.
+_LETTING = frozenset({"clean", "keep"})
+_REPLACED = frozenset({Action.KEEP, Action.CREATOR})
 
 # How much an action lets stand; an override that lets more stand than the profile withdraws its claims.
 _TELLS = {
     Action.MOVE_DATE: 1,
     Action.CLEAN: 1,
+    Action.CREATOR: 1,
     Action.CODE: 1,
     Action.CLEAN_ITEMS: 1,
     Action.WALK: 2,
@@ -121,12 +133,17 @@ def resolve(code: str, attribute_type: str) -> Action:
 
 
 class Rules:
-    """The rules of one profile; an answer is a pure function of tag, VR and place."""
+    """The rules of one profile; an answer is a pure function of tag, VR and place.
+
+    Items of a sequence that is replaced by a dummy have rules of their own, see :meth:`inside`.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.vocabulary = Vocabulary(profile.words)
         self.keeps_private = "retain_safe_private" in profile.options
+        self._options = frozenset(profile.options)
+        self._is_replaced = False
         self._kept = tables.kept()
         self._overrides = dict(profile.overrides)
         self._rows: dict[int, tables.Row] = {}
@@ -136,6 +153,24 @@ class Rules:
             elif not (_REPEATING.fullmatch(row.tag) or "odd" in row.tag):
                 raise TableError(f"Table E.1-1 has a row that no rule is made for: {row.name}")
         self._answers: dict[tuple[int, str, Place], Rule] = {}
+        replaced = copy(self)
+        replaced._options &= _HOLD_IN_REPLACED
+        replaced._is_replaced = True
+        replaced._answers = {}
+        self._inside: tuple[Rules, Rules] = (self, replaced)
+        replaced._inside = self._inside
+
+    def inside(self, *, replaced: bool) -> Rules:
+        """Return the rules for the items of a sequence.
+
+        Parameters
+        ----------
+        replaced : bool
+            Whether they stand in a sequence that is replaced by a dummy. What its D takes away no option of a row
+            inside brings back: such a row gets the Basic profile's action, which is not always a dummy. Attributes
+            without a row that would stay elsewhere become dummies, but for those that hold the object together.
+        """
+        return self._inside[replaced]
 
     def answer(self, tag: int, vr: str, place: Place) -> Rule:
         """Return the rule for an attribute of the standard.
@@ -159,7 +194,9 @@ class Rules:
         """Return the rule for an attribute that has a certain Type (see :func:`resolve`)."""
         usual = self._usual(tag, vr, attribute_type)
         word = self._overrides.get(tag)
-        return usual if word is None else _overridden(word, tag, vr, usual)
+        if word is None or (self._is_replaced and word in _LETTING and vr not in _STRUCTURAL):
+            return usual
+        return _overridden(word, tag, vr, usual)
 
     def private_rule(self, tag: int, creator: str) -> tuple[Rule, str]:
         """Return the rule for a private attribute, and the VR by which the list of safe ones reads it."""
@@ -219,17 +256,22 @@ class Rules:
         if tag in _PSEUDONYMS:
             return Rule(_PSEUDONYMS[tag], "D", "pseudonyms, version 1")
         if tag in self._rows:
-            return self._listed(tag, self._rows[tag], attribute_type)
-        return self._unlisted(tag, vr)
+            return self._listed(tag, vr, self._rows[tag], attribute_type)
+        usual = self._unlisted(tag, vr)
+        if self._is_replaced and usual.action in _REPLACED and vr not in _STRUCTURAL:
+            return Rule(Action.DUMMY, "D", "inside a sequence coded D")
+        return usual
 
-    def _listed(self, tag: int, row: tables.Row, attribute_type: str) -> Rule:
+    def _listed(self, tag: int, read_by: str, row: tables.Row, attribute_type: str) -> Rule:
         vr = vr_of(tag).split(" ")[0]
         basic = resolve(row.basic, attribute_type)
         if basic is Action.DUMMY and vr == "UI":
             basic = Action.UID  # Annotation Group UID is coded D; a UID that others may point at
         elif basic is Action.DUMMY and vr == "SQ" and "D" not in row.basic:
             basic = Action.EMPTY if "Z" in row.basic else Action.REMOVE  # no item can be made for it
-        options = {option: code for option, code in row.options.items() if option in self.profile.options}
+        if read_by != vr and tag in tables.newer():
+            return Rule(basic, row.basic, "Table E.1-1")  # the file says what it wants of what the dictionary lacks
+        options = {option: code for option, code in row.options.items() if option in self._options}
         if MODIFIED_DATES in options:  # before Retain Device Identity: the stricter of the two
             if vr in DATES and tag not in self._kept.fixed_dates:
                 return Rule(Action.MOVE_DATE, "C", f"Table E.1-1, {MODIFIED_DATES}", basic)
@@ -242,14 +284,16 @@ class Rules:
 
     @staticmethod
     def _retained(vr: str, option: str, code: str) -> Action | None:
-        """Return what an option's K or C does, None where nothing can be cleaned."""
+        """Return what an option's K or C does, None where nothing can be kept or cleaned."""
+        if vr == "UR":
+            return None  # a link leads to where it came from
         if code == "K":
             if option == "retain_device_identity" and vr in DATES:
                 return Action.KEEP_DEVICE_DATE
             return Action.CAP_AGE if vr == "AS" else Action.WALK if vr == "SQ" else Action.KEEP
         if vr == "SQ":
             return Action.CLEAN_ITEMS
-        return Action.CLEAN if vr in DESCRIPTIONS and option != FULL_DATES else None
+        return Action.CLEAN if vr in DESCRIPTIONS else None
 
     def _unlisted(self, tag: int, vr: str) -> Rule:
         if not _is_known(tag):
@@ -259,6 +303,8 @@ class Rules:
             return Rule(Action.REMOVE, "X", "kept.toml, removed")
         if tag == _ICC_PROFILE:
             return Rule(Action.ICC_PROFILE, "C", "ICC.1: colours without texts")
+        if tag in kept.creators and self.keeps_private:
+            return Rule(Action.CREATOR, "C", "kept.toml, private creators", Action.DUMMY)
         if tag in kept.codes:
             return Rule(Action.CODE, "C", "kept.toml, codes")
         if tag in kept.text or tag in kept.binary:
@@ -292,8 +338,8 @@ def _overridden(word: str, tag: int, vr: str, usual: Rule) -> Rule:
 
 
 def vr_of(tag: int) -> str:
-    """Return the VR that the standard gives an attribute, UN for one that pydicom does not know."""
-    return dictionary_VR(tag) if _is_known(tag) else "UN"
+    """Return the VR that the standard gives an attribute, UN for one that neither pydicom nor Table E.1-1 knows."""
+    return dictionary_VR(tag) if _is_known(tag) else tables.newer().get(tag, "UN")
 
 
 def _is_known(tag: int) -> bool:

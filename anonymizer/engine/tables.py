@@ -1,7 +1,8 @@
 """The standard's tables as data, refused when they are not what NEMA published.
 
 "DICOM PS3.15 2026d, (c) NEMA": Table E.1-1 and CID 7050 of PS3.16 stand in ``anonymizer/tables`` as JSON.
-The files that are Entwash's own judgement (``kept.toml``, ``sop_classes.toml``) stand beside them.
+The files that are Entwash's own judgement (``kept.toml``, ``sop_classes.toml``) stand beside them, and what pydicom's
+dictionary lacks (``newer.toml``).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Kept:
 
     text: frozenset[int]
     codes: frozenset[int]
-    coding_schemes: frozenset[str]
+    creators: frozenset[int]
     binary: frozenset[int]
     structure: frozenset[int]
     fixed_dates: frozenset[int]
@@ -102,7 +103,7 @@ def kept() -> Kept:
     return Kept(
         text=_tags(keyword for group in data["text"].values() for keyword in group),
         codes=_tags(data["codes"]["attributes"]),
-        coding_schemes=frozenset(data["coding_schemes"]["designators"]),
+        creators=_tags(data["private_creators"]["attributes"]),
         binary=_tags(data["binary"]["attributes"]),
         structure=_tags(data["structure"]["sequences"]),
         fixed_dates=_tags(data["fixed_dates"]["attributes"]),
@@ -110,6 +111,13 @@ def kept() -> Kept:
         modalities=frozenset(data["modalities"]["terms"]),
         digest=_toml_digest(data),
     )
+
+
+@cache
+def newer() -> dict[int, str]:
+    """Return ``newer.toml``: the VRs of attributes of Table E.1-1 that pydicom's dictionary does not know, by tag."""
+    data = tomllib.loads(_text("newer.toml"))
+    return {int(cell[1:5] + cell[6:10], 16): vr for vr, cells in data.items() for cell in cells}
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -62,6 +63,14 @@ class Place:
         """
         return self._types.get(tag, self._otherwise)
 
+    def types(self) -> Iterable[tuple[int, str]]:
+        """Return the attributes of Table E.1-1 that the IOD defines here, each with its Type."""
+        return self._types.items()
+
+    def children(self) -> Iterable[Place]:
+        """Return the places inside the sequences that the IOD defines here."""
+        return map(self.child, self._inside)
+
     def child(self, tag: int) -> Place:
         """Return the place inside a sequence, :data:`UNDEFINED` where nothing of Table E.1-1 is defined inside it."""
         place = self._children.get(tag)
@@ -84,6 +93,21 @@ def place_of(sop_class_uid: str) -> Place:
     """Return the place of a SOP class's data sets, :data:`UNKNOWN` where its IOD is not known."""
     iod = _table()["sop_classes"].get(sop_class_uid.strip(" \0"))
     return UNKNOWN if iod is None else _place_of_iod(iod)
+
+
+@cache
+def occurring() -> dict[int, frozenset[str]]:
+    """Return by its tag the Types that any IOD gives an attribute of Table E.1-1 anywhere (:meth:`Place.type_of`)."""
+    types: defaultdict[int, set[str]] = defaultdict(set)
+    todo, seen = [_place_of_iod(iod) for iod in _table()["iods"]], set()
+    while todo:
+        place = todo.pop()
+        if place not in seen:
+            seen.add(place)
+            todo += place.children()
+            for tag, attribute_type in place.types():
+                types[tag].add(attribute_type)
+    return {tag: frozenset(found) for tag, found in types.items()}
 
 
 def digest() -> str:

@@ -13,6 +13,7 @@ from anonymizer.engine import dates, icc
 from anonymizer.engine.concepts import meaning, public_version
 from anonymizer.engine.context import Context
 from anonymizer.engine.parse import by_dictionary
+from anonymizer.engine.private import is_listed_creator
 from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule
 from anonymizer.engine.text import decode
 
@@ -28,7 +29,7 @@ _DUMMIES = {
     "IS": b"0",
     "LO": b"DEIDENTIFIED",
     "LT": b"DEIDENTIFIED",
-    "PN": b"DEIDENTIFIED",
+    "PN": b"DEIDENTIFIED^DUMMY",  # a name without a component is the retired form (PS3.5 6.2.1)
     "SH": b"DEIDENTIFIED",
     "ST": b"DEIDENTIFIED",
     "TM": b"000000",
@@ -44,6 +45,7 @@ _REPERTOIRES = {
     "DS": re.compile(rb"%b(?:\\%b)*+\0?" % (_NUMBER, _NUMBER)),
     "IS": re.compile(rb"%b(?:\\%b)*+\0?" % (_INTEGER, _INTEGER)),
     "AS": re.compile(rb"(?:\d{3}[DWMY] *+(?:\\\d{3}[DWMY] *+)*+)?"),
+    "AT": re.compile(rb"(?s:(?![ -~]{4}).{4})*+"),  # no attribute of any dictionary has a tag of four letters
 }
 _UID = rb"(?=[0-9.]{1,64}(?![0-9.]))(?:0|[1-9]\d*+)(?:\.(?:0|[1-9]\d*+))*+"
 _UIDS = re.compile(rb"%b(?:\\%b)*+[\0 ]*" % (_UID, _UID))
@@ -58,14 +60,12 @@ _SECOND_DUMMIES = {
     "DT": b"19000108000000",
     "TM": b"000001",
     "UR": b"urn:de-identified",
-    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), b"DE_IDENTIFIED"),
+    "PN": b"DEIDENTIFIED^ANONYMOUS",
+    **dict.fromkeys(("AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"), b"DE_IDENTIFIED"),
 }
 
 _IN_CHARACTER_SET = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 
-# Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
-_STRUCTURAL = frozenset({"UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
-_TELLING = frozenset({Action.KEEP, Action.CLEAN, Action.CAP_AGE, Action.KEEP_DEVICE_DATE})
 _CODE_MEANING = 0x00080104
 _CODING_SCHEME_VERSION = 0x00080103
 
@@ -93,8 +93,6 @@ def treat(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
         When no answer would be safe.
     """
     rule = context.rules.answer(tag, vr, context.place)
-    if context.replaced and rule.action in _TELLING and vr not in _STRUCTURAL:
-        return dummy(vr, value)
     if context.cleaned and rule.action is Action.DUMMY and vr in DESCRIPTIONS:
         rule = Rule(Action.CLEAN, "C", rule.source, Action.DUMMY)
     return apply(rule, tag, vr, value, context)
@@ -233,6 +231,11 @@ def _cap_age(_tag: int, _vr: str, value: bytes, _context: Context) -> bytes | No
     return capped.encode("ascii") if capped else b""
 
 
+def _creator(_tag: int, vr: str, value: bytes, _context: Context) -> bytes | None:
+    creators = value.decode("latin-1").split("\\")
+    return value if all(map(is_listed_creator, creators)) else dummy(vr, value)
+
+
 def _code(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     if context.code is None:
         return dummy(vr, value)
@@ -275,6 +278,7 @@ _TREATMENTS: dict[Action, Callable[[int, str, bytes, Context], bytes | None]] = 
     Action.MOVE_DATE: _move_date,
     Action.CAP_AGE: _cap_age,
     Action.WALK: _remove,  # walked by the data set's walk; a value that is no sequence is not kept for it
+    Action.CREATOR: _creator,
     Action.CODE: _code,
     Action.KEEP_DEVICE_DATE: _keep_device_date,
     Action.ICC_PROFILE: _icc_profile,

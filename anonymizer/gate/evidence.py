@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from anonymizer.gate import dates, identifiers, leftovers, markers, pixels, uids
+from anonymizer.gate import dates, identifiers, leftovers, markers, pixels, pointers, uids
 from anonymizer.gate.findings import Finding, Flaw, Position, attempt
 from anonymizer.gate.identifiers import BIRTH_DATE, BIRTH_DATES, DATE, Identifier
 from anonymizer.gate.pairing import Side
@@ -172,6 +172,7 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
             "uids": mapped.total,
             "dates": moved.total,
             "pixels": len(source.samples),
+            "pointers_dangling": pointers.dangling(output.pointers, source.tags - output.tags),
         },
     )
 

@@ -20,7 +20,7 @@ from anonymizer.gate.leftovers import has_to_go, is_private_tag
 from anonymizer.gate.pixels import GEOMETRY, PIXELS
 from anonymizer.gate.reading import Element, Item, Reading, read_items, text_values
 
-UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN, LEFTOVER = (1 << bit for bit in range(9))
+UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN, LEFTOVER, POINTER = (1 << bit for bit in range(10))
 """What the gate does with an element; bits, because one element may be looked at in several ways."""
 
 SPECIFIC_CHARACTER_SET = 0x00080005
@@ -47,6 +47,8 @@ class Side:
         self.words: list[Word] = []
         self.encodings: set[str] = set()
         self.leftovers: list[Position] = []
+        self.tags: set[int] = set()
+        self.pointers: list[Element] = []
         self.header = reading.header
         self.top: dict[int, Element] = {int(item.tag): item for item in reading.elements}
         self._looked_for = ~LEFTOVER if is_source else ~(NAME | TEXT)
@@ -69,6 +71,7 @@ class Side:
         for element in elements:
             # A BaseTag compares in Python code, an int does not.
             tag = int(element.tag)
+            self.tags.add(tag)
             if tag & 0x10000:
                 use = use_of(tag, element.VR, creator_of(element, tag, creators))
             else:
@@ -90,10 +93,16 @@ class Side:
             if use & (NAME | TEXT) and element.value:
                 self.words.append(Word(tag, element.value, encodings, bool(use & NAME)))
                 self.encodings.update(encodings)
-            if use & SHAPE:
-                self.shapes[position] = element
-            if use & SAMPLES and not prefix:
-                self.samples[position] = element
+            if use & (POINTER | SHAPE | SAMPLES):
+                self._note(element, use, position)
+
+    def _note(self, element: Element, use: int, position: Position) -> None:
+        if use & POINTER:
+            self.pointers.append(element)
+        if use & SHAPE:
+            self.shapes[position] = element
+        if use & SAMPLES and len(position) == 1:
+            self.samples[position] = element
 
     def _walk_items(self, element: Element, use: int, prefix: Position, encodings: tuple[str, ...]) -> bool:
         items = items_of(element, is_sequence=bool(use & SEQUENCE))
@@ -173,6 +182,8 @@ def use_of(tag: int, vr: str | None, creator: str) -> int:
         use |= NAME
     elif tag in TEXT_TAGS:
         use |= TEXT
+    if "AT" in kinds:
+        use |= POINTER
     if tag in GEOMETRY:
         use |= SHAPE
     if tag in PIXELS:

@@ -24,6 +24,7 @@ COUNTED = (
     "references_private",
     "dates",
     "pixels",
+    "pointers_dangling",
     "identifiers",
     "identifiers_too_short",
     "identifiers_dummy",
