@@ -102,6 +102,14 @@ def test_a_run_ends_no_later_than_its_item() -> None:
     assert scanner.whole(b"".join(elements()[:2]), 1).raws == elements()[:2]
 
 
+def test_no_run_is_long_so_that_a_cut_is_cheap() -> None:
+    scanner = Scanner()
+    even, odd = ([element(0x00091000 + at, "LO", "A" * (2 + 2 * (at % 2) * by)) for at in range(4000)] for by in (0, 1))
+    for data in (even, odd, even):
+        assert scan(scanner, *data).raws == data
+    assert max(len(run.tags) for run in scanner._runs._known.values()) <= 64
+
+
 def test_no_picture_is_in_a_run() -> None:
     scanner = Scanner()
     picture = element(0x7FE00010, "OW", bytes(8))
@@ -161,7 +169,7 @@ def test_what_stands_in_a_sequence_is_read_as_strictly_as_what_stands_around_it(
 
 
 def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_MOST_PIECES", 100)
+    monkeypatch.setattr(runs, "_MOST_HEADS", 100)
     scanner = Scanner()
     for size in range(0, 400, 2):
         last = element(0x00081040, "LO", "A" * size)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
 from typing import NamedTuple
 
 from anonymizer.engine import encode, markers, meta, pictures, tables, values
 from anonymizer.engine.context import (
     ISSUER,
+    LUT_DESCRIPTORS,
     PATIENT_ID,
     SPECIFIC_CHARACTER_SET,
     Context,
     blocks_from,
+    luts_from,
     subject_of,
 )
 from anonymizer.engine.keys import Key
@@ -48,6 +52,7 @@ class Top(NamedTuple):
     longitudinal: str
     method_codes: tuple[str, ...]
     creators: tuple[tuple[int, bytes], ...]
+    luts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ class Anonymizer:
         identity: Identity | None = None
         try:
             source = opened(data, self._rules, memory)
-            whole = self._whole(source)
+            whole = self._whole(source, memory)
             identity = self._identity(source, whole)
             source.check()
             return self._released(source, whole, identity)
@@ -149,10 +154,12 @@ class Anonymizer:
         except RecursionError:
             return Held(HoldError("too-deep", "items nest deeper than can be followed").reason, identity)
         except Exception as error:  # noqa: BLE001 - an unknown case holds the instance, whatever it is
-            # The text of an unforeseen error can hold a value; its type cannot.
-            return Held(HoldError("engine-error", f"the engine failed with {type(error).__name__}").reason, identity)
+            # The text of an unforeseen error can hold a value; its type and the line that failed cannot.
+            last = extract_tb(error.__traceback__)[-1]
+            what = f"the engine failed with {type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+            return Held(HoldError("engine-error", what).reason, identity)
 
-    def _whole(self, source: Source) -> Whole:
+    def _whole(self, source: Source, memory: Memory[Top, Whole] | None) -> Whole:
         top = Top(
             source.file.syntax,
             source.text(_SOP_CLASS),
@@ -163,8 +170,10 @@ class Anonymizer:
             source.text(markers.LONGITUDINAL),
             source.method_codes(),
             source.creators(),
+            tuple([source.value(tag) for tag in LUT_DESCRIPTORS]),
         )
-        return self._memory.top(top, lambda: self._made(top))
+        # The slow way remembers nothing from instance to instance: nobody counts what it would keep.
+        return self._made(top) if memory is None else memory.top(top, lambda: self._made(top))
 
     def _made(self, top: Top) -> Whole:
         encodings = encodings_of(top.character_set)
@@ -181,6 +190,8 @@ class Anonymizer:
             keeps_dates=self.profile.keeps_dates and modified != "REMOVED",
             place=place_of(top.sop_class),
             blocks=blocks_from(top.creators),
+            luts=luts_from(top.luts, little_endian=top.syntax.little_endian),
+            little_endian=top.syntax.little_endian,
         )
         patient_id = self.pseudonyms.patient_id(subject)
         own = markers.markers(self._rules.claims, modified, top.method_codes, top.syntax)

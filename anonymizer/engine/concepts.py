@@ -18,6 +18,7 @@ from typing import Any
 from anonymizer.engine.vocabulary import Vocabulary
 
 DUMMY = "DEIDENTIFIED"
+_LONGEST_REMEMBERED = 64
 _LONGEST_MEANING = 64  # characters of an LO (PS3.5 6.2)
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,3}")  # 1.4, 2016; no whole date
 
@@ -44,7 +45,6 @@ class Scheme:
         return all(map(self.values.fullmatch, parts)) and (not self.check or _CHECKS[self.check](value))
 
 
-@lru_cache(maxsize=4096)
 def public_code(designator: str, value: str) -> bool:
     """Tell whether a code is a public concept's: its scheme is one, and it could have given this value.
 
@@ -55,9 +55,19 @@ def public_code(designator: str, value: str) -> bool:
     value : str
         Code Value (0008,0100) or Long Code Value (0008,0119).
     """
-    scheme = schemes().get(designator)
-    if scheme is None or not value or not value.isascii():
+    if designator not in schemes() or not value or not value.isascii():
         return False
+    # A Long Code Value can be of any length; then it is not remembered.
+    return (
+        _is_public(designator, value)
+        if len(value) <= _LONGEST_REMEMBERED
+        else _is_public.__wrapped__(designator, value)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_public(designator: str, value: str) -> bool:
+    scheme = schemes()[designator]
     return value in _meanings().get(scheme.dictionary, {}) or scheme.has(value)
 
 

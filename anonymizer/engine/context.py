@@ -6,7 +6,7 @@ answered there before is remembered in it (see :mod:`anonymizer.engine.memo`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -23,7 +23,17 @@ ISSUER = 0x00100021
 CODE_VALUE = 0x00080100
 CODING_SCHEME = 0x00080102
 LONG_CODE_VALUE = 0x00080119
-SIGNS = (SPECIFIC_CHARACTER_SET, PATIENT_ID, ISSUER, CODE_VALUE, CODING_SCHEME, LONG_CODE_VALUE)
+# Tables of colours or grey values: what says how long one is, and where it stands (PS3.3 C.7.6.3.1.5, C.11.1).
+LUT_DESCRIPTORS = {0x00281101: 0x00281201, 0x00281102: 0x00281202, 0x00281103: 0x00281203, 0x00283002: 0x00283006}
+SIGNS = (
+    SPECIFIC_CHARACTER_SET,
+    PATIENT_ID,
+    ISSUER,
+    CODE_VALUE,
+    CODING_SCHEME,
+    LONG_CODE_VALUE,
+    *LUT_DESCRIPTORS,
+)
 
 
 class Signs(NamedTuple):
@@ -35,12 +45,13 @@ class Signs(NamedTuple):
     designator: bytes
     code: bytes
     creators: tuple[tuple[int, bytes], ...]
+    luts: tuple[bytes, ...] = ()
 
     @classmethod
     def of(cls, values: Sequence[bytes], creators: tuple[tuple[int, bytes], ...]) -> Signs:
         """Make the signs of an item, given its values of :data:`SIGNS` and its private creators."""
-        character_set, patient_id, issuer, code, designator, long_code = values
-        return cls(character_set, patient_id, issuer, designator, code or long_code, creators)
+        character_set, patient_id, issuer, code, designator, long_code, *luts = values
+        return cls(character_set, patient_id, issuer, designator, code or long_code, creators, tuple(luts))
 
 
 NO_SIGNS = Signs(b"", b"", b"", b"", b"", ())
@@ -76,6 +87,10 @@ class Context:
         Whether this is inside a sequence that is to be replaced by a dummy.
     cleaned : bool
         Whether this is inside a sequence whose texts are to be cleaned.
+    luts : mapping of int to (int, int)
+        How long tables may be, by the tag of their data: see :func:`luts_from`.
+    little_endian : bool
+        Whether numbers are.
     code : (str, str) or None
         Designator and value of the public concept that this item is.
     """
@@ -93,6 +108,8 @@ class Context:
     depth: int = 0
     replaced: bool = False
     cleaned: bool = False
+    luts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    little_endian: bool = True
     code: tuple[str, str] | None = None
     answers: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """What was answered to an element, by its bytes, header included."""
@@ -121,6 +138,7 @@ class Context:
             depth=self.depth + 1,
             replaced=replaced,
             cleaned=cleaned,
+            luts=luts_from(signs.luts, little_endian=self.little_endian),
             code=(designator, code) if not replaced and public_code(designator, code) else None,
             answers={},
             below={},
@@ -156,3 +174,19 @@ def subject_of(
 def blocks_from(creators: tuple[tuple[int, bytes], ...]) -> Blocks:
     """Return who owns the private blocks of a data set, from its Private Creators as they stand."""
     return blocks_of((tag, value.decode("latin-1")) for tag, value in creators)
+
+
+def luts_from(descriptors: Sequence[bytes], *, little_endian: bool) -> dict[int, tuple[int, int]]:
+    """Return how long tables may be by their descriptors, given as :data:`LUT_DESCRIPTORS` has them.
+
+    Of up to 8 bits, entries stand in an octet each, or in two: up to the first number of octets, or exactly the second.
+    """
+    luts = {}
+    for tag, descriptor in zip(LUT_DESCRIPTORS.values(), descriptors, strict=False):
+        if len(descriptor) == 6:
+            entries, _, bits = (
+                int.from_bytes(descriptor[at : at + 2], "little" if little_endian else "big") for at in (0, 2, 4)
+            )
+            entries = entries or 1 << 16
+            luts[tag] = (entries + entries % 2 if bits <= 8 else 2 * entries, 2 * entries)
+    return luts

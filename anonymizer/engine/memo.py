@@ -22,10 +22,11 @@ from anonymizer.engine.context import NO_SIGNS, SIGNS, Context, Signs
 from anonymizer.engine.parse import EXPLICIT_LITTLE, HAS_LONG_LENGTH, VRS, Buffer, Element, parse
 from anonymizer.engine.private import creator_of
 from anonymizer.engine.rules import REMOVED, Action
-from anonymizer.engine.scan import HEAD, Far, Item, Raw, Scanned, Scanner, Sequence, UnusualError
+from anonymizer.engine.scan import HEAD, MOST_TAGS, Far, Item, Raw, Scanned, Scanner, Sequence, UnusualError
 from anonymizer.engine.walk import Items, Walk, items_of, plain
 
 _MOST_OCTETS = 1 << 26
+_CONTEXT = 3000  # what a context needs before anything was answered in it
 _ENTRY = 250  # what Python needs for a key and its answer, besides their own octets
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -51,6 +52,7 @@ class Memory(Generic[_Key, _Value]):
         """Return what was made for a key, or make it."""
         found = self._tops.get(key)
         if found is None:
+            self.take(_CONTEXT)
             found = self._tops[key] = make()
         return found
 
@@ -141,6 +143,7 @@ class Remembering:
         below = context.below.get(tag)
         if below is None:
             below = context.below[tag] = Below.of(tag, context)
+            self._take(_CONTEXT)
         if below.kind is None:
             self._check(items, context.depth)
             return below.instead
@@ -163,9 +166,12 @@ class Remembering:
             raw = raw or b""  # one of the two is always there
             data, scanned = raw, self._scanner.whole(raw, context.depth + 1)
         inside = below.usual
-        if inside is None or has_signs(tuple(scanned.tags)):
+        if inside is None or has_signs(scanned.tags):
             signs = Signs.of(scanned.values(SIGNS), scanned.creators(context.rules))
+            before = len(context.entered)
             inside = below.enter(tag, signs, context)
+            if len(context.entered) > before:
+                self._take(_CONTEXT)
         return b"".join(self._answers(data, scanned, inside, {}))
 
     def _check(self, items: list[Item], depth: int) -> None:
@@ -215,9 +221,13 @@ class Below:
         return context.enter(tag, signs, replaced=replaced, cleaned=cleaned)
 
 
-@lru_cache(maxsize=1 << 10)
-def has_signs(tags: tuple[int, ...]) -> bool:
+def has_signs(tags: list[int]) -> bool:
     """Tell whether some of an item's attributes decide how the others are answered."""
+    return (_has_signs if len(tags) <= MOST_TAGS else _has_signs.__wrapped__)(tuple(tags))
+
+
+@lru_cache(maxsize=1 << 10)
+def _has_signs(tags: tuple[int, ...]) -> bool:
     return any(tag in SIGNS or tag & 0x1FF00 == 0x10000 for tag in tags)
 
 

@@ -41,7 +41,8 @@ def parts(file: File, elements: Iterable[Element], text: Text, number: Number) -
     """
     by_tag = {element.tag: element for element in elements}
     frames = text(0x00280008)
-    count = int(frames) if frames.isdecimal() else 1
+    # An IS has twelve digits at the most (PS3.5 6.2); what has more is no number, and is not kept for one.
+    count = int(frames) if frames.isdecimal() and len(frames) <= 12 else 1
     written: dict[int, list[Part]] = {}
     for tag, width in PICTURES.items():
         element = by_tag.get(tag)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
@@ -24,8 +24,8 @@ _EITHER = {"OW/OB": "OW"}
 # What no creator can own: PS3.5 7.8 forbids private elements in these groups, though their numbers are odd.
 _NEVER_PRIVATE = frozenset({0x0001, 0x0003, 0x0005, 0x0007, 0xFFFF})
 
-Blocks: TypeAlias = tuple[tuple[int, str], ...]
-"""The private blocks of one data set or item: ((group << 8 | block), creator), sorted; can be hashed."""
+Blocks: TypeAlias = Mapping[int, str]
+"""The creators of the private blocks of one data set or item, by group << 8 | block."""
 
 
 @cache
@@ -113,16 +113,12 @@ def blocks_of(creators: Iterable[tuple[int, str]]) -> Blocks:
         if 0x10 <= tag & 0xFFFF <= 0xFF and is_private_group(tag >> 16)
     ]
     times = Counter(block for block, _ in claims)
-    return tuple(sorted((block, creator) for block, creator in claims if creator and times[block] == 1))
+    return {block: creator for block, creator in claims if creator and times[block] == 1}
 
 
 def creator_of(blocks: Blocks, tag: int) -> str:
     """Return the private creator of a private data element (gggg,bbee), empty where its block has none."""
-    block = tag >> 8
-    for claimed, creator in blocks:
-        if claimed == block:
-            return creator
-    return ""
+    return blocks.get(tag >> 8, "")
 
 
 def is_private_group(group: int) -> bool:

@@ -19,6 +19,8 @@ VERSION = 1
 _CODE_BYTES = 10
 _CODE_CHARACTERS = 16
 _LONGEST_LO = 64
+_LONGEST_UID = 66  # with its padding, and a space that should not be there
+_LONGEST_SUBJECT = 1 << 10
 _WEEK = 7
 _FEWEST_WEEKS = 52
 _SHIFTS = 469
@@ -71,17 +73,21 @@ class Pseudonyms:
         self._mac = Mac(key, project)
         self._prefix = patient_id_prefix
         self.key_id = key.key_id(project)
-        self.uid = lru_cache(maxsize=65536)(self._uid)
-        self.date_shift = lru_cache(maxsize=1024)(self._date_shift)
+        self._known_uid = lru_cache(maxsize=65536)(self._uid)
+        self._known_date_shift = lru_cache(maxsize=1024)(self._date_shift)
 
     def __repr__(self) -> str:
         return f"Pseudonyms(key {self.key_id})"
 
-    def _uid(self, uid: str) -> str:
+    def uid(self, uid: str) -> str:
         """Return the UID that stands for `uid` wherever it stands (PS3.5 B.2).
 
         A UID that the standard registers is returned as it is, and nothing is kept for its prefix alone.
         """
+        # What is too long to be one could be of any length, and is not remembered.
+        return self._known_uid(uid) if len(uid) <= _LONGEST_UID else self._uid(uid)
+
+    def _uid(self, uid: str) -> str:
         uid = uid.strip("\0 ")
         if not uid or uid in REGISTERED_UIDS:
             return uid
@@ -111,8 +117,12 @@ class Pseudonyms:
         """Return the StudyID of a study: emptied ones merge same-day studies in some archives."""
         return _code(self._mac("study-id", study_instance_uid.strip("\0 ")))
 
-    def _date_shift(self, subject: Subject) -> int:
+    def date_shift(self, subject: Subject) -> int:
         """Return by how many days the dates of `subject` move: whole weeks back, one to ten years."""
+        is_short = sum(map(len, subject.texts)) <= _LONGEST_SUBJECT
+        return self._known_date_shift(subject) if is_short else self._date_shift(subject)
+
+    def _date_shift(self, subject: Subject) -> int:
         number = int.from_bytes(self._mac("date", *subject.texts)[:8], "big")
         return -_WEEK * (_FEWEST_WEEKS + number % _SHIFTS)
 

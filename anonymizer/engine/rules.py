@@ -86,6 +86,7 @@ _HOLD_IN_REPLACED = frozenset({MODIFIED_DATES, RETAIN_UIDS})
 
 _LETTERS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.UID, "U*": Action.WALK}
 _CODES = {Action.WALK: "K", Action.KEEP: "K", Action.UID: "U", Action.DUMMY: "D", Action.REMOVE: "X"}
+_MOST_ANSWERS = 1 << 15
 _REPEATING = re.compile(r"\((50|60)xx,(?:[0-9A-F]{4}|xxxx)\)")
 
 # What an override can say that lets more stand than the profile, and what a replaced sequence does not let stand.
@@ -187,6 +188,8 @@ class Rules:
         key = (tag, vr, place)
         rule = self._answers.get(key)
         if rule is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()  # a file can have any number of tags that nobody knows
             rule = self._answers[key] = self.rule(tag, vr, place.type_of(tag))
         return rule
 

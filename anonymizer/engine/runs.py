@@ -17,7 +17,8 @@ from anonymizer.engine.parse import HAS_LONG_LENGTH, UNDEFINED, Buffer
 
 LONG = frozenset(vr.encode() for vr in HAS_LONG_LENGTH)
 SEQUENCE_END = bytes.fromhex("feffdde0")
-_MOST_PIECES = 1 << 16
+_MOST_HEADS = 1 << 16  # about 200 octets each
+_LONGEST = 64
 _OFTEN = 4
 
 
@@ -88,7 +89,7 @@ class Runs:
     def __init__(self) -> None:
         self._known: dict[bytes, Run] = {}
         self._learned: Counter[bytes] = Counter()
-        self._pieces = 0
+        self._heads = 0
         self.get = self._known.get
 
     def learn(self, elements: list[tuple[int, bytes]]) -> None:
@@ -103,7 +104,7 @@ class Runs:
 
     def cut(self, run: Run, data: Buffer, at: int, stop: int) -> None:
         """Cut a run that does not stand here at the element that is another."""
-        del self._known[_start(run.pieces)]
+        self._known.pop(_start(run.pieces), None)  # another thread may have been first
         for number, piece in enumerate(run.pieces):
             if at + piece.size > stop or not piece.fits(data, at):
                 self._note(run.pieces[:number])
@@ -112,14 +113,18 @@ class Runs:
             at += piece.size
 
     def _note(self, pieces: Sequence[Piece]) -> None:
-        if len(pieces) < 2:
-            return
-        self._pieces += len(pieces)
-        if self._pieces > _MOST_PIECES:
+        # No run is long: each cut makes two of what is left.
+        for at in range(0, len(pieces) - 1, _LONGEST):
+            self._keep(tuple(pieces[at : at + _LONGEST]))
+
+    def _keep(self, pieces: tuple[Piece, ...]) -> None:
+        heads = sum(len(piece.heads) for piece in pieces)
+        self._heads += heads
+        if self._heads > _MOST_HEADS:
             self._known.clear()
             self._learned.clear()
-            self._pieces = len(pieces)
-        self._known.setdefault(_start(pieces), Run(tuple(pieces)))
+            self._heads = heads
+        self._known.setdefault(_start(pieces), Run(pieces))
 
 
 class Shapes:
@@ -147,7 +152,7 @@ class Shapes:
             return
         piece = Piece.of(0, raw)
         self._heads += len(piece.heads)
-        if self._heads > _MOST_PIECES:
+        if self._heads > _MOST_HEADS:
             self._known.clear()
             self._heads = len(piece.heads)
             known = self._known.setdefault((raw[:8], raw.find(SEQUENCE_END)), [])

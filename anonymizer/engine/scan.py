@@ -18,6 +18,8 @@ from anonymizer.engine.runs import LONG, SEQUENCE_END, Runs, Shapes
 _LONGEST_KEY = 2048
 _MOST_HEADS = 1 << 16
 _DEEPEST = 20
+MOST_TAGS = 1 << 10
+"""Where there are more in one data set, what they are is not remembered."""
 _PICTURE = 0x7FE00000
 
 HEAD = Struct("<HH2sH")
@@ -66,13 +68,15 @@ class Scanned(NamedTuple):
         UnusualError
             When one is longer or of another VR than it should be.
         """
-        return [b"" if at is None else value_of(self.raws[at]) for at in places(tuple(self.tags), tags)]
+        where = (places if len(self.tags) <= MOST_TAGS else places.__wrapped__)(tuple(self.tags), tags)
+        return [b"" if at is None else value_of(self.raws[at]) for at in where]
 
     def creators(self, rules: Rules) -> tuple[tuple[int, bytes], ...]:
         """Return the Private Creators, where private attributes may stay."""
         if not rules.keeps_private:
             return ()
-        return tuple([(self.tags[at], value_of(self.raws[at])) for at in creators_in(tuple(self.tags))])
+        where = (creators_in if len(self.tags) <= MOST_TAGS else creators_in.__wrapped__)(tuple(self.tags))
+        return tuple([(self.tags[at], value_of(self.raws[at])) for at in where])
 
 
 class Item(NamedTuple):

@@ -21,6 +21,12 @@ _PICTURE = 0x7FE00000
 _SOP_CLASS = 0x00080016
 _ROWS = 0x00280010
 _OVERLAYS = 0x60000000
+# Specific Character Set, Samples per Pixel, Photometric Interpretation, Planar Configuration, Number of Frames, Rows,
+# Columns, Bits Allocated, Bits Stored, High Bit, Pixel Representation.
+_DECIDING = (
+    *(0x00080005, 0x00280002, 0x00280004, 0x00280006, 0x00280008, 0x00280010, 0x00280011),
+    *(0x00280100, 0x00280101, 0x00280102, 0x00280103),
+)
 # A dose may be a curve of points instead of a picture (PS3.3 C.8.8.3).
 _WITHOUT_PIXELS = frozenset({str(RTDoseStorage)})
 
@@ -80,7 +86,7 @@ class Source(ABC):
 
     @abstractmethod
     def _vr(self, tag: int) -> str:
-        """Return the VR of an element that is there."""
+        """Return the VR of an element; empty for what is not there."""
 
     @abstractmethod
     def _has_overlays(self) -> bool:
@@ -106,12 +112,20 @@ class Source(ABC):
             raise HoldError("uid-missing", "is there, but not as a UID", tag=tag, vr="UI")
         return uid
 
+    def _check_vrs(self) -> None:
+        """Hold what says in another VR how the rest is to be read: it would be believed here, and be gone there."""
+        for tag in _DECIDING:
+            vr = self._vr(tag)
+            if vr and reading_vr(tag, vr) is None:
+                raise HoldError("invalid-vr", "is there, but in a VR that it cannot have", tag=tag, vr=vr)
+
     def check(self) -> None:
         """Hold what is not to be treated at all."""
         sop_class = self.uid(_SOP_CLASS)
         if self.file.sop_class not in {"", sop_class}:
             raise HoldError("sop-class-mismatch", "the file meta names another SOP class", tag=_SOP_CLASS, vr="UI")
         objects.check_sop_class(sop_class)
+        self._check_vrs()
         objects.check_burned_in(self.value)
         if self._has_overlays():
             objects.check_overlays(self.value, self.number)
@@ -149,7 +163,8 @@ class Parsed(Source):
         return self.walk.data_set((one for one in self._elements if one.tag < _PICTURE), context, own)
 
     def _vr(self, tag: int) -> str:
-        return self._by_tag[tag].vr
+        element = self._by_tag.get(tag)
+        return "" if element is None else element.vr
 
     def _has_overlays(self) -> bool:
         return True
@@ -186,8 +201,10 @@ class Scanned(Source):
         return self._remembering.answers(self._data_set, context, own)
 
     def _vr(self, tag: int) -> str:
-        raw = self._by_tag[tag]
-        return VRS[raw[4:6]] if isinstance(raw, bytes) else ""
+        raw = self._by_tag.get(tag)
+        if raw is None:
+            return ""
+        return VRS[raw[4:6]] if isinstance(raw, bytes) else VRS[self.file.data[raw.start + 4 : raw.start + 6]]
 
     def _has_overlays(self) -> bool:
         tags = self._data_set.tags

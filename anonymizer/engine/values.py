@@ -11,7 +11,8 @@ from pydicom.datadict import dictionary_VM
 
 from anonymizer.engine import dates, icc
 from anonymizer.engine.concepts import meaning, public_version
-from anonymizer.engine.context import Context
+from anonymizer.engine.context import LUT_DESCRIPTORS, Context
+from anonymizer.engine.outcome import HoldError
 from anonymizer.engine.parse import by_dictionary
 from anonymizer.engine.private import is_listed_creator
 from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule
@@ -66,6 +67,7 @@ _SECOND_DUMMIES = {
 
 _IN_CHARACTER_SET = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 
+_TABLES = frozenset(LUT_DESCRIPTORS.values())
 _CODE_MEANING = 0x00080104
 _CODING_SCHEME_VERSION = 0x00080103
 
@@ -124,7 +126,8 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     if vr in {"UN", "UR"}:
         return None  # an attribute too new for the dictionary could be anything, and a link leads home
     if vr == "UI":
-        return value if is_uid(value) else _uid(tag, vr, value, context)
+        uids = b"\\".join([uid.strip(b"\0 ") for uid in value.split(b"\\")])
+        return uids if is_uid(uids) else _uid(tag, vr, value, context)
     if vr in _MOVES:
         return _keep_date(tag, vr, value, context)
     repertoire = _REPERTOIRES.get(vr)
@@ -132,6 +135,10 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
         return None
     if vr in _IN_CHARACTER_SET:
         decode(value, context.encodings, tag, vr)  # holds what cannot be read: then nobody can say that it is clean
+    if tag in _TABLES:
+        most, exactly = context.luts.get(tag, (0, 0))
+        if len(value) > most and len(value) != exactly:
+            raise HoldError("pixel-data-longer", "has more than its descriptor says", tag=tag, vr=vr)
     size = _OCTETS.get(vr, 1)
     if len(value) % size:
         return None
@@ -206,17 +213,19 @@ def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | No
 
 
 def _dates(vr: str, texts: list[str], days: int) -> bytes:
-    return b"\\".join([_date(vr, text, days) for text in texts])
+    return b"\\".join([(_date if len(text) <= _LONGEST_DATE else _worked_out)(vr, text, days) for text in texts])
 
 
-@lru_cache(maxsize=1 << 12)
-def _date(vr: str, text: str, days: int) -> bytes:
+def _worked_out(vr: str, text: str, days: int) -> bytes:
     if not text:
         return b""  # its place in a list of values stays
     moved = _MOVES[vr](text, days)
     # A value that is no date could be anything.
     return dummy(vr, text.encode("latin-1")) or b"" if moved is None else moved.encode("ascii")
 
+
+_LONGEST_DATE = 26  # of a DT (PS3.5 6.2)
+_date = lru_cache(maxsize=1 << 12)(_worked_out)
 
 _MOVES: dict[str, Callable[[str, int], str | None]] = {
     "DA": dates.move_date,

@@ -1,0 +1,116 @@
+"""Attributes that decide how others are read, and tables that say how long they are."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import pydicom
+import pytest
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+from anonymizer import Held, Released
+from tests import samples
+from tests.samples import element, item, sequence
+
+LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
+RED_DESCRIPTOR, RED_DATA = 0x00281101, 0x00281201
+
+
+def anonymized(data: bytes, engine: str = "research") -> pydicom.Dataset:
+    result = (
+        samples.engine(engine).anonymize(data)
+        if engine not in samples.ENGINES
+        else samples.ENGINES[engine].anonymize(data)
+    )
+    assert isinstance(result, Released), result
+    return pydicom.dcmread(BytesIO(result.data))
+
+
+def reason(data: bytes) -> str:
+    result = samples.ENGINES["research"].anonymize(data)
+    assert isinstance(result, Held)
+    return str(result.reason)
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "SpecificCharacterSet",
+        "SamplesPerPixel",
+        "PlanarConfiguration",
+        "Rows",
+        "Columns",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+    ],
+)
+def test_what_says_how_the_rest_is_read_is_held_in_a_vr_that_it_cannot_have(keyword: str) -> None:
+    tag = tag_for_keyword(keyword) or 0
+    wrong, value = ("US", b"ISO_IR 192") if dictionary_VR(tag) == "CS" else ("LO", b"\x10\0")
+    told = reason(samples.ct(element(tag, wrong, value)))
+    assert told.startswith("invalid-vr: ")
+    assert keyword in told
+
+
+def test_a_number_of_frames_of_five_thousand_digits_is_no_number() -> None:
+    found = anonymized(samples.ct(element(0x00280008, "IS", "9" * 5000)))
+    assert found.get("NumberOfFrames") in {None, 0}
+
+
+@pytest.mark.parametrize("text", [" 1.2.3.4.55", "1.2.3.4.55 ", "\0001.2.3.4.55", " 1.2.3.4.55 "])
+def test_a_retained_uid_is_the_same_everywhere_whatever_stands_around_it(text: str) -> None:
+    data = samples.ct(
+        element(0x00080018, "UI", text),
+        element(0x0020000D, "UI", text),
+        sequence(0x00081140, item(element(0x00081155, "UI", text))),
+    )
+    found = anonymized(data, "retain_uids")
+    uids = {
+        found.SOPInstanceUID,
+        found.StudyInstanceUID,
+        found.file_meta.MediaStorageSOPInstanceUID,
+        found.ReferencedImageSequence[0].ReferencedSOPInstanceUID,
+    }
+    assert uids == {"1.2.3.4.55"}
+
+
+def table(entries: int, bits: int, octets: bytes, *, nested: bool) -> bytes:
+    descriptor = struct.pack("<3H", entries & 0xFFFF, 0, bits)
+    if nested:
+        inside = item(element(LUT_DESCRIPTOR, "US", descriptor), element(LUT_DATA, "OW", octets))
+        return samples.ct(sequence(0x00283000, inside))
+    return samples.ct(element(RED_DESCRIPTOR, "US", descriptor), element(RED_DATA, "OW", octets))
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["palette", "LUT"])
+@pytest.mark.parametrize(
+    ("entries", "bits", "octets"), [(2, 16, 4), (2, 12, 4), (3, 8, 4), (3, 8, 6), (65536, 16, 131072), (256, 8, 256)]
+)
+def test_a_table_as_long_as_its_descriptor_says_stays(entries: int, bits: int, octets: int, nested: bool) -> None:
+    data = table(entries, bits, bytes(octets), nested=nested)
+    for anonymizer in (samples.ENGINES["basic"], samples.ENGINES["research"]):
+        result = anonymizer.anonymize(data)
+        assert isinstance(result, Released)
+        found = pydicom.dcmread(BytesIO(result.data))
+        kept = found.ModalityLUTSequence[0].LUTData if nested else found.RedPaletteColorLookupTableData
+        assert len(kept) == octets
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["palette", "LUT"])
+@pytest.mark.parametrize(
+    ("entries", "bits", "octets"), [(2, 16, 6), (3, 8, 8), (256, 8, 258), (65535, 16, 131072), (2, 16, 70000)]
+)
+def test_a_table_that_is_longer_is_held(entries: int, bits: int, octets: int, nested: bool) -> None:
+    data = table(
+        entries, bits, bytes(octets - 14) + b"Quillfeather^B" if octets > 14 else b"QF" * (octets // 2), nested=nested
+    )
+    told = reason(data)
+    assert told.startswith("pixel-data-longer: ")
+    assert "Quill" not in told
+
+
+def test_a_table_without_a_descriptor_is_held() -> None:
+    assert reason(samples.ct(element(RED_DATA, "OW", bytes(8)))).startswith("pixel-data-longer: ")
