@@ -38,7 +38,7 @@ in_both_profiles = pytest.mark.parametrize("profile", PROFILES)
     [
         ("SliceThickness", "LO", b"zqname"),
         ("InstanceNumber", "PN", b"zqname"),
-        ("PlanarConfiguration", "LO", b"zqname"),
+        ("RepresentativeFrameNumber", "LO", b"zqname"),
         ("BodyPartExamined", "UT", b"zqname"),
         ("StudyDate", "LO", b"zqname"),
         ("FrameOfReferenceUID", "LO", b"zqname"),

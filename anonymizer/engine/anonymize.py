@@ -183,6 +183,7 @@ class Anonymizer:
             rules=self._rules,
             pseudonyms=self.pseudonyms,
             subject=subject,
+            days=self.pseudonyms.date_shift(subject),
             study_instance_uid=top.study,
             default_issuer=self._default_issuer,
             encodings=encodings,

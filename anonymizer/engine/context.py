@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from anonymizer.engine.concepts import public_code
 from anonymizer.engine.private import Blocks, blocks_of
 from anonymizer.engine.pseudonyms import Pseudonyms, Subject
-from anonymizer.engine.rules import Rules
+from anonymizer.engine.rules import Rule, Rules
 from anonymizer.engine.text import decode, encodings_of
 from anonymizer.engine.types import UNDEFINED, Place
 
@@ -69,6 +69,8 @@ class Context:
         The key's.
     subject : Subject
         Whom the data set (or the item, where it names a patient of its own) is about.
+    days : int
+        By how many days the subject's dates move.
     study_instance_uid : str
         Of the source.
     default_issuer : str
@@ -98,6 +100,7 @@ class Context:
     rules: Rules
     pseudonyms: Pseudonyms
     subject: Subject
+    days: int
     study_instance_uid: str
     default_issuer: str
     encodings: tuple[str, ...]
@@ -113,6 +116,8 @@ class Context:
     code: tuple[str, str] | None = None
     answers: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """What was answered to an element, by its bytes, header included."""
+    plans: dict[bytes, tuple[int, str, Rule] | None] = field(default_factory=dict, repr=False)
+    """By an element's first octets: its tag, the VR by which its value is read, and its rule; None where it goes."""
     below: dict[int, Any] = field(default_factory=dict, repr=False)
     """By the sequence's tag, what is remembered of its items."""
     entered: dict[tuple[int, bool, bool, Signs], Context] = field(default_factory=dict, repr=False)
@@ -127,12 +132,14 @@ class Context:
 
     def _inside(self, tag: int, signs: Signs, replaced: bool, cleaned: bool) -> Context:
         encodings = encodings_of(signs.character_set) if signs.character_set else self.encodings
+        subject = self._subject(signs, encodings)
         designator, code = (text.decode("latin-1").strip("\0 ") for text in (signs.designator, signs.code))
         return replace(
             self,
             rules=self.rules.inside(replaced=replaced),
             encodings=encodings,
-            subject=self._subject(signs, encodings),
+            subject=subject,
+            days=self.days if subject is self.subject else self.pseudonyms.date_shift(subject),
             place=UNDEFINED if tag & 0x10000 else self.place.child(tag),
             blocks=blocks_from(signs.creators),
             depth=self.depth + 1,
@@ -141,6 +148,7 @@ class Context:
             luts=luts_from(signs.luts, little_endian=self.little_endian),
             code=(designator, code) if not replaced and public_code(designator, code) else None,
             answers={},
+            plans={},
             below={},
             entered={},
         )

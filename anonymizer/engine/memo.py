@@ -17,16 +17,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from anonymizer.engine import encode
+from anonymizer.engine import encode, values
 from anonymizer.engine.context import NO_SIGNS, SIGNS, Context, Signs
 from anonymizer.engine.parse import EXPLICIT_LITTLE, HAS_LONG_LENGTH, VRS, Buffer, Element, parse
 from anonymizer.engine.private import creator_of
 from anonymizer.engine.rules import REMOVED, Action
+from anonymizer.engine.runs import LONG
 from anonymizer.engine.scan import HEAD, MOST_TAGS, Far, Item, Raw, Scanned, Scanner, Sequence, UnusualError
-from anonymizer.engine.walk import Items, Walk, items_of, plain
+from anonymizer.engine.walk import Items, Walk, items_of, plain, plan_of
 
 _MOST_OCTETS = 1 << 26
 _CONTEXT = 3000  # what a context needs before anything was answered in it
+_PLAN = 150
 _ENTRY = 250  # what Python needs for a key and its answer, besides their own octets
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -127,17 +129,41 @@ class Remembering:
                 return _slowly(data, raw.start, raw.stop, context)
             self._check(raw.items, context.depth)
             return b""
-        if raw[4:6] != b"SQ":
-            answer = _slowly(raw, 0, len(raw), context)
-        elif tag & 0x10000:
-            if _goes(tag, context):
+        vr = raw[4:6]
+        if tag & 0x10000:
+            if vr == b"SQ" and _goes(tag, context):
                 return b""
             answer = _slowly(raw, 0, len(raw), context)
+        elif vr == b"UN":
+            answer = _slowly(raw, 0, len(raw), context)
+        elif vr != b"SQ":
+            answer = self._plain(tag, raw, context)
         else:
             answer = self._sequence(raw, tag, self._scanner.sequence(raw, context.depth), context)
         context.answers[raw] = answer
         self._take(len(raw) + len(answer))
         return answer
+
+    def _plain(self, tag: int, raw: bytes, context: Context) -> bytes:
+        """Answer an element of the standard that is no sequence, as `walk.plain` does."""
+        head = raw[:8]
+        try:
+            plan = context.plans[head]
+        except KeyError:
+            plan = context.plans[head] = plan_of(tag, VRS[raw[4:6]], context)
+            self._take(_PLAN)
+        if plan is None:
+            return b""
+        _, vr, rule = plan
+        if raw[4:6] in LONG:
+            head = raw[:12]
+        value = raw[len(head) :]
+        answer = values.apply(rule, tag, vr, value, context)
+        if answer is None:
+            return b""
+        if len(answer) == len(value) and not len(value) & 1 and VRS[raw[4:6]] == vr:
+            return head + answer
+        return encode.element(tag, vr, answer, EXPLICIT_LITTLE)
 
     def _sequence(self, data: Buffer, tag: int, items: list[Item], context: Context) -> bytes:
         below = context.below.get(tag)

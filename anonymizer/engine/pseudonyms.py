@@ -20,7 +20,6 @@ _CODE_BYTES = 10
 _CODE_CHARACTERS = 16
 _LONGEST_LO = 64
 _LONGEST_UID = 66  # with its padding, and a space that should not be there
-_LONGEST_SUBJECT = 1 << 10
 _WEEK = 7
 _FEWEST_WEEKS = 52
 _SHIFTS = 469
@@ -74,7 +73,6 @@ class Pseudonyms:
         self._prefix = patient_id_prefix
         self.key_id = key.key_id(project)
         self._known_uid = lru_cache(maxsize=65536)(self._uid)
-        self._known_date_shift = lru_cache(maxsize=1024)(self._date_shift)
 
     def __repr__(self) -> str:
         return f"Pseudonyms(key {self.key_id})"
@@ -119,10 +117,6 @@ class Pseudonyms:
 
     def date_shift(self, subject: Subject) -> int:
         """Return by how many days the dates of `subject` move: whole weeks back, one to ten years."""
-        is_short = sum(map(len, subject.texts)) <= _LONGEST_SUBJECT
-        return self._known_date_shift(subject) if is_short else self._date_shift(subject)
-
-    def _date_shift(self, subject: Subject) -> int:
         number = int.from_bytes(self._mac("date", *subject.texts)[:8], "big")
         return -_WEEK * (_FEWEST_WEEKS + number % _SHIFTS)
 

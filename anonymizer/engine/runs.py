@@ -94,8 +94,8 @@ class Runs:
 
     def learn(self, elements: list[tuple[int, bytes]]) -> None:
         """Note elements that stood in a row, given the tag and all octets of each."""
-        if len(elements) < 2:
-            return
+        if len(elements) < 2 and (not elements or elements[0][1][4:6] != b"SQ"):
+            return  # a sequence alone has several headers
         start = elements[0][1][:8]
         # What is noted and cut again and again saves nothing.
         if start not in self._known and self._learned[start] < _OFTEN:
@@ -114,11 +114,13 @@ class Runs:
 
     def _note(self, pieces: Sequence[Piece]) -> None:
         # No run is long: each cut makes two of what is left.
-        for at in range(0, len(pieces) - 1, _LONGEST):
+        for at in range(0, len(pieces), _LONGEST):
             self._keep(tuple(pieces[at : at + _LONGEST]))
 
     def _keep(self, pieces: tuple[Piece, ...]) -> None:
         heads = sum(len(piece.heads) for piece in pieces)
+        if heads < 2:
+            return
         self._heads += heads
         if self._heads > _MOST_HEADS:
             self._known.clear()

@@ -94,10 +94,15 @@ def treat(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     HoldError
         When no answer would be safe.
     """
+    return apply(rule_of(tag, vr, context), tag, vr, value, context)
+
+
+def rule_of(tag: int, vr: str, context: Context) -> Rule:
+    """Return the rule for an element of the standard that is no sequence."""
     rule = context.rules.answer(tag, vr, context.place)
     if context.cleaned and rule.action is Action.DUMMY and vr in DESCRIPTIONS:
-        rule = Rule(Action.CLEAN, "C", rule.source, Action.DUMMY)
-    return apply(rule, tag, vr, value, context)
+        return Rule(Action.CLEAN, "C", rule.source, Action.DUMMY)
+    return rule
 
 
 def apply(rule: Rule, tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
@@ -204,12 +209,12 @@ def _uid(_tag: int, _vr: str, value: bytes, context: Context) -> bytes | None:
 
 
 def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
-    texts = [text.strip("\0 ") for text in value.decode("latin-1").split("\\")]
-    if not any(texts):
+    if not value.strip(b"\0 \\"):
         return b""
     if not context.moves_dates:
         return dummy(vr, value)
-    return _dates(vr, texts, context.pseudonyms.date_shift(context.subject))
+    texts = [text.strip("\0 ") for text in value.decode("latin-1").split("\\")]
+    return _dates(vr, texts, context.days)
 
 
 def _dates(vr: str, texts: list[str], days: int) -> bytes:

@@ -10,7 +10,7 @@ from anonymizer.engine import encode, values
 from anonymizer.engine.context import SIGNS, Context, Signs
 from anonymizer.engine.parse import Buffer, Element, Syntax, by_dictionary, parse_items
 from anonymizer.engine.private import creator_of, is_listed_creator
-from anonymizer.engine.rules import Action, Rules
+from anonymizer.engine.rules import Action, Rule, Rules
 
 _PICTURES = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # Float, Double Float and Pixel Data
 
@@ -124,13 +124,28 @@ class Walk:
 
 def plain(tag: int, vr: str, value: bytes, context: Context, syntax: Syntax) -> bytes:
     """Return the answer to an element of the standard that is no sequence, encoded; nothing where it is left out."""
+    plan = plan_of(tag, vr, context)
+    if plan is None:
+        return b""
+    _, known, rule = plan
+    answer = values.apply(rule, tag, known, value, context)
+    return b"" if answer is None else encode.element(tag, known, answer, syntax)
+
+
+def plan_of(tag: int, vr: str, context: Context) -> tuple[int, str, Rule] | None:
+    """Return what is done with an element of the standard that is no sequence, whatever its value.
+
+    Returns
+    -------
+    (int, str, Rule) or None
+        Its tag, the VR by which its value is to be read, and its rule; None where it goes.
+    """
     if tag in _PICTURES:
-        return b""  # the top level's are written apart; in items they are icons, and go (Table E.1-1, Note 11)
+        return None  # the top level's are written apart; in items they are icons, and go (Table E.1-1, Note 11)
     known = reading_vr(tag, vr)
     if known is None or known == "SQ":
-        return b""  # what it means cannot be told, so it says nothing
-    answer = values.treat(tag, known, value, context)
-    return b"" if answer is None else encode.element(tag, known, answer, syntax)
+        return None  # what it means cannot be told, so it says nothing
+    return tag, known, values.rule_of(tag, known, context)
 
 
 def items_of(tag: int, action: Action, context: Context) -> Items | None:
