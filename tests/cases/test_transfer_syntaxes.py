@@ -468,6 +468,12 @@ AMBIGUOUS: dict[str, tuple[tuple[str, ...], bytes]] = {
     "RealWorldValueLastValueMapped": (("US", "SS"), b"\x30\xf8"),
 }
 
+SIXTEEN_ENTRIES = struct.pack("<3H", 16, 0, 16)
+DESCRIPTORS = {
+    "RedPaletteColorLookupTableData": "RedPaletteColorLookupTableDescriptor",
+    "LUTData": "LUTDescriptor",
+}
+
 
 @case(98)
 @in_both_profiles
@@ -476,14 +482,18 @@ AMBIGUOUS: dict[str, tuple[tuple[str, ...], bytes]] = {
 @pytest.mark.parametrize("keyword", AMBIGUOUS)
 def test_a_value_of_two_possible_vrs_keeps_every_byte(keyword: str, signed: int, nests: bool, profile: str) -> None:
     vrs, value = AMBIGUOUS[keyword]
-    sign = us(tag("PixelRepresentation"), signed)
+
+    def beside(how: How = EXPLICIT) -> list[bytes]:
+        """Return what a reader needs to understand the value."""
+        descriptor = DESCRIPTORS.get(keyword)
+        table = [] if descriptor is None else [element(tag(descriptor), "US", SIXTEEN_ENTRIES, how)]
+        return [us(tag("PixelRepresentation"), signed, how), *table]
+
     for vr in vrs:
         written_so = element(tag(keyword), vr, value)
-        assert written_so in released(image(written_so, sign, nests=nests), profile)
+        assert written_so in released(image(written_so, *beside(), nests=nests), profile)
     implicit = element(tag(keyword), vrs[0], value, IMPLICIT)
-    assert implicit in released(
-        image(implicit, us(tag("PixelRepresentation"), signed, IMPLICIT), nests=nests, how=IMPLICIT), profile
-    )
+    assert implicit in released(image(implicit, *beside(IMPLICIT), nests=nests, how=IMPLICIT), profile)
 
 
 @case(98)
