@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from io import BytesIO
 
 import pydicom
@@ -11,7 +10,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from anonymizer import Held, Released
 from tests import samples
-from tests.samples import element, item, sequence
+from tests.samples import element, item, lut_descriptor, sequence
 
 LUT_DESCRIPTOR, LUT_DATA = 0x00283002, 0x00283006
 RED_DESCRIPTOR, RED_DATA = 0x00281101, 0x00281201
@@ -78,11 +77,10 @@ def test_a_retained_uid_is_the_same_everywhere_whatever_stands_around_it(text: s
 
 
 def table(entries: int, bits: int, octets: bytes, *, nested: bool) -> bytes:
-    descriptor = struct.pack("<3H", entries & 0xFFFF, 0, bits)
     if nested:
-        inside = item(element(LUT_DESCRIPTOR, "US", descriptor), element(LUT_DATA, "OW", octets))
+        inside = item(lut_descriptor(LUT_DESCRIPTOR, entries, bits=bits), element(LUT_DATA, "OW", octets))
         return samples.ct(sequence(0x00283000, inside))
-    return samples.ct(element(RED_DESCRIPTOR, "US", descriptor), element(RED_DATA, "OW", octets))
+    return samples.ct(lut_descriptor(RED_DESCRIPTOR, entries, bits=bits), element(RED_DATA, "OW", octets))
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["palette", "LUT"])

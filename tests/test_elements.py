@@ -10,6 +10,7 @@ import pytest
 from pydicom.datadict import DicomDictionary, dictionary_VR  # type: ignore[attr-defined]  # not in its __all__
 
 from anonymizer.engine import tables
+from anonymizer.engine.context import LUT_DESCRIPTORS
 from tests import samples
 from tests.samples import (
     BIG,
@@ -139,7 +140,10 @@ def test_of_all_attributes_of_a_vr_only_those_that_are_listed_keep_what_stands_i
     vr: str, place: Place, how: How, inner: How, profile: str
 ) -> None:
     planted = {number: canary(number, vr) for number in attributes_of(vr)}
-    data = place([element(number, vr, text, inner) for number, text in planted.items()], how)
+    tables_end = [
+        samples.lut_descriptor(number, 5, inner) for number, table in LUT_DESCRIPTORS.items() if table in planted
+    ]
+    data = place([*tables_end, *(element(number, vr, text, inner) for number, text in planted.items())], how)
     assert all(text in data for text in planted.values())
     found = released(data, profile)
     survivors = {number for number, text in planted.items() if text in found}

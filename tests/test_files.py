@@ -198,6 +198,7 @@ def test_values_of_odd_length_come_out_even(how: How) -> None:
         element(tag("ImageType"), "CS", "ORIGINAL\\A", how, pad=False),
         element(tag("SliceThickness"), "DS", "2.5", how, pad=False),
         element(tag("Manufacturer"), "LO", "Acme Ltd.", how, pad=False),
+        samples.lut_descriptor(tag("LUTDescriptor"), 3, how, bits=8),
         element(tag("LUTData"), "OW", b"\1\2\3", how, pad=False),
     ]
     sizes = {0x00280010: 31, 0x00280011: 1, 0x00280100: 8, 0x00280101: 8, 0x00280102: 7}

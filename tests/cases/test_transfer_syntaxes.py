@@ -468,7 +468,6 @@ AMBIGUOUS: dict[str, tuple[tuple[str, ...], bytes]] = {
     "RealWorldValueLastValueMapped": (("US", "SS"), b"\x30\xf8"),
 }
 
-SIXTEEN_ENTRIES = struct.pack("<3H", 16, 0, 16)
 DESCRIPTORS = {
     "RedPaletteColorLookupTableData": "RedPaletteColorLookupTableDescriptor",
     "LUTData": "LUTDescriptor",
@@ -486,7 +485,7 @@ def test_a_value_of_two_possible_vrs_keeps_every_byte(keyword: str, signed: int,
     def beside(how: How = EXPLICIT) -> list[bytes]:
         """Return what a reader needs to understand the value."""
         descriptor = DESCRIPTORS.get(keyword)
-        table = [] if descriptor is None else [element(tag(descriptor), "US", SIXTEEN_ENTRIES, how)]
+        table = [] if descriptor is None else [samples.lut_descriptor(tag(descriptor), 16, how)]
         return [us(tag("PixelRepresentation"), signed, how), *table]
 
     for vr in vrs:

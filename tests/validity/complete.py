@@ -49,6 +49,9 @@ _PICTURE: dict[str, Any] = {
     "PixelRepresentation": 0,
     "PhotometricInterpretation": "MONOCHROME2",
 }
+_DESCRIPTORS = frozenset(
+    {"LUTDescriptor", *(f"{one}PaletteColorLookupTableDescriptor" for one in ("Red", "Green", "Blue"))}
+)
 # DICOM's own bookkeeping, non-destructive testing, and what would make a second picture.
 _LEFT_OUT_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0014, 0xFFFA, 0xFFFC, 0xFFFE})
 _LEFT_OUT = frozenset({"FloatPixelData", "DoubleFloatPixelData", "PixelDataProviderURL"})
@@ -109,6 +112,8 @@ def _add(ds: Dataset, keyword: str) -> bool:
     vr, multiplicity = DicomDictionary[tag][0].split(" or ")[0], int(DicomDictionary[tag][1].split("-")[0])
     if vr == "SQ":
         ds.add_new(tag, vr, [Dataset()])
+    elif keyword in _DESCRIPTORS:
+        ds.add_new(tag, vr, [4, 0, 16])  # as long as the tables beside it
     elif vr in _VALUES:
         ds.add_new(tag, vr, _VALUES[vr] if multiplicity == 1 else [_VALUES[vr]] * multiplicity)
     else:
