@@ -4,6 +4,7 @@ PYTHON ?= python3
 STATE ?= .demo
 DATA ?=
 FOLDERS ?=
+JOBS ?= 2
 MARKDOWN ?=
 
 VENV := .venv
@@ -22,6 +23,7 @@ help: ## List these targets
 	@echo "make clean              remove what demo and tests keep ($(STATE) and caches), not $(VENV)"
 	@echo
 	@echo "PYTHON=$(PYTHON)          the Python to make the environment with, 3.11 or newer"
+	@echo "JOBS=$(JOBS)                  test processes; 0 for one that can be debugged"
 	@echo "STATE=$(STATE)            where the demo keeps its servers' data from run to run"
 
 setup: $(VENV)/.installed
@@ -32,7 +34,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@$(BIN)/python -m deployments.demo.installation
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses "$(JOBS)" --dist loadgroup
 
 bench-engine: $(VENV)/.installed
 	@$(BIN)/python -m tests.bench_engine $(foreach one,$(FOLDERS),--folder "$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")

@@ -11,6 +11,17 @@ from tests.hospital import Place, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
 
+SERVERS = {"test_demo", "test_deployments", "test_ledger", "test_one_run", "test_orthanc", "test_worker"}
+"""Modules that start servers or many processes: one after the other, in one of the test processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the modules of :data:`SERVERS` together where there are several test processes."""
+    for item in items:
+        if item.path.stem in SERVERS:
+            item.add_marker(pytest.mark.xdist_group("servers"))
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OrthancServer, OrthancServer]]:
     """Start a hospital's Orthanc and a cloud's, once."""
