@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "anonymizer" / "tables"
 HOUSES = {"engine": engine, "gate": gate}
 LINE = re.compile(
-    r"    (?P<asked>\S[^(#]{50,51}) ?(?P<rooms>[a-z_0-9]+(?:\.\w+)*(?:, [a-z_0-9]+(?:\.\w+)*)*)(?: {2,}(?P<table>\S.*))?"
+    r"    (?P<asked>\S[^(#]{50,51}) ?(?P<rooms>[a-z_0-9]+(?:\.\w+)*(?:, [a-z_0-9]+(?:\.\w+)*)*)"
+    r"(?: {2,}(?P<table>\S.*))?"
 )
 
 in_both_houses = pytest.mark.parametrize("house", HOUSES)
