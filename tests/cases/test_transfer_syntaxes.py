@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -747,8 +748,52 @@ def test_no_pixel_is_cleaned_so_none_is_re_encoded_and_nothing_says_so(profile: 
     assert found.LossyImageCompressionMethod == "ISO_10918_1"
     assert "BurnedInAnnotation" not in found
     assert {"113101", "113102"} & {one.CodeValue for one in found.DeidentificationMethodCodeSequence} == set()
-    burned = encapsulated([[stream]], BASELINE, like, "basic", element(tag("BurnedInAnnotation"), "CS", "YES"))
-    assert held(burned, profile).code == "burned-in-risk"
+
+
+RISKS = {
+    "a flag": element(tag("BurnedInAnnotation"), "CS", "YES"),
+    "a screen": element(tag("ImageType"), "CS", "DERIVED\\SECONDARY\\SCREEN SAVE"),
+    "a workstation": element(tag("ConversionType"), "CS", "WSD"),
+}
+REGION = sequence(
+    tag("SequenceOfUltrasoundRegions"),
+    item(*(element(tag(f"RegionLocation{corner}"), "UL", bytes(4)) for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1"))),
+)
+
+
+@case(102)
+@under_every_option
+@pytest.mark.parametrize("risk", RISKS)
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_compressed_picture_that_would_have_to_be_cleaned_is_held_under_every_option(
+    codec: str, risk: str, profile: str
+) -> None:
+    """Nothing cleans pixels yet, so nothing that would need it is released, nor claims that it was done."""
+    name, syntax, _ = CODECS[codec]
+    like = example(name)
+    data = encapsulated([[one] for one in frames_of(like)], syntax, like, "basic", RISKS[risk])
+    assert held(data, profile).code == "burned-in-risk"
+
+
+@case(102)
+@in_both_profiles
+@pytest.mark.parametrize("flag", ["NO", ""])
+@pytest.mark.parametrize(
+    "kind", ["UltrasoundImageStorage", "UltrasoundMultiFrameImageStorage", "SecondaryCaptureImageStorage"]
+)
+@pytest.mark.parametrize("codec", ["JPEG baseline", "JPEG 2000", "RLE"])
+def test_a_compressed_picture_of_a_kind_that_shows_names_is_held_whatever_it_says(
+    codec: str, kind: str, flag: str, profile: str
+) -> None:
+    """Even where the object says itself in which region its picture is and its words are not."""
+    name, syntax, _ = CODECS[codec]
+    like = example(name)
+    said = [element(tag("BurnedInAnnotation"), "CS", flag), REGION]
+    data = read(encapsulated([[one] for one in frames_of(like)], syntax, like, "basic", *said))
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = getattr(uid, kind)
+    file = BytesIO()
+    data.save_as(file)
+    assert held(file.getvalue(), profile).code == "burned-in-risk"
 
 
 @case(102)
