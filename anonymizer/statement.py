@@ -33,6 +33,7 @@ _WORDS = {
     Action.STUDY_ID: "pseudonym",
     Action.MOVE_DATE: "move",
     Action.CLEAN: "clean",
+    Action.EVENT_DATE: "as other dates, of an event",
     Action.CREATOR: "keep listed creators, else dummy",
     Action.CODE: "keep public codes",
     Action.CLEAN_ITEMS: "clean items",
@@ -75,7 +76,7 @@ def lines(profile: Profile) -> list[Line]:
     rules = Rules(profile)
     tags = {tag for row in tables.confidentiality_rows() if (tag := _tag_of(row)) is not None}
     kept = tables.kept()
-    tags |= kept.text | kept.codes | kept.creators | kept.binary | kept.removed | {0x00282000}
+    tags |= kept.text | kept.codes | kept.creators | kept.binary | kept.removed | kept.patient | {0x00282000}
     tags |= dict(profile.overrides).keys()
     return [*(_line(tag, rules) for tag in sorted(tags)), *_many(rules)]
 
@@ -102,7 +103,7 @@ def _line(tag: int, rules: Rules) -> Line:
 
 def _words(rule: Rule) -> str:
     words = _WORDS[rule.action]
-    return f"{words}, else {_WORDS[rule.otherwise]}" if rule.action is Action.CLEAN else words
+    return f"{words}, else {_WORDS[rule.otherwise]}" if rule.action in {Action.CLEAN, Action.EVENT_DATE} else words
 
 
 def _text(tag: int) -> str:

@@ -202,6 +202,7 @@ WORDS = {
     Action.DUMMY: "dummy",
     Action.UID: "new UID",
     Action.MOVE_DATE: "move",
+    Action.EVENT_DATE: "as other dates, of an event",
     Action.CLEAN: "clean",
     Action.CLEAN_ITEMS: "clean items",
     Action.WALK: "treat items",

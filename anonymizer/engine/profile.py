@@ -15,7 +15,7 @@ from typing import Any
 import pydicom
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from anonymizer.engine import concepts, private, tables, types, vocabulary
+from anonymizer.engine import concepts, content, private, tables, types, vocabulary
 from anonymizer.errors import ProfileError
 
 # The options of Table E.1-1, by the names of its columns, with their codes of CID 7050.
@@ -33,6 +33,7 @@ OPTION_CODES = {
 }
 BASIC_CODE = "113100"
 FULL_DATES, MODIFIED_DATES = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
+PATIENT_CHARACTERISTICS = "retain_patient_characteristics"
 RETAIN_UIDS = "retain_uids"
 
 OVERRIDES = ("remove", "empty", "dummy", "uid", "clean", "keep")
@@ -127,6 +128,7 @@ class Profile:
             "types": types.digest(),
             "vocabulary": vocabulary.digest(),
             "coding_schemes": concepts.digest(),
+            "content": content.digest(),
             "safe_private": private.digest(),
         }
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

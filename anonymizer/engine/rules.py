@@ -12,9 +12,16 @@ from enum import Enum
 
 from pydicom.datadict import dictionary_VR
 
-from anonymizer.engine import tables
+from anonymizer.engine import content, tables
 from anonymizer.engine.private import listed_vr
-from anonymizer.engine.profile import BASIC_CODE, MODIFIED_DATES, OPTION_CODES, RETAIN_UIDS, Profile
+from anonymizer.engine.profile import (
+    BASIC_CODE,
+    MODIFIED_DATES,
+    OPTION_CODES,
+    PATIENT_CHARACTERISTICS,
+    RETAIN_UIDS,
+    Profile,
+)
 from anonymizer.engine.types import Place
 from anonymizer.engine.vocabulary import Vocabulary
 from anonymizer.errors import TableError
@@ -39,6 +46,7 @@ class Action(Enum):
     WALK = "of a sequence: treat each item on its own merits"
     ICC_PROFILE = "keep what colours need, without its texts"
     CAP_AGE = "keep, capped at 090Y"
+    EVENT_DATE = "of a content item about an event of the imaging: as other dates; else what the Basic profile does"
     KEEP_DEVICE_DATE = "keep, if it is a date or a time"
     KEEP = "keep, if the value is of its VR's repertoire"
 
@@ -96,6 +104,7 @@ _REPLACED = frozenset({Action.KEEP, Action.CREATOR})
 # How much an action lets stand; an override that lets more stand than the profile withdraws its claims.
 _TELLS = {
     Action.MOVE_DATE: 1,
+    Action.EVENT_DATE: 1,
     Action.CLEAN: 1,
     Action.CREATOR: 1,
     Action.CODE: 1,
@@ -275,6 +284,8 @@ class Rules:
         if read_by != vr and tag in tables.newer():
             return Rule(basic, row.basic, "Table E.1-1")  # the file says what it wants of what the dictionary lacks
         options = {option: code for option, code in row.options.items() if option in self._options}
+        if tag in content.VALUES and (kept := sorted(options)):  # of what it is the date, only its concept tells
+            return Rule(Action.EVENT_DATE, "C", f"Table E.1-1, {kept[0]}", basic)
         if MODIFIED_DATES in options:  # before Retain Device Identity: the stricter of the two
             if vr in DATES and tag not in self._kept.fixed_dates:
                 return Rule(Action.MOVE_DATE, "C", f"Table E.1-1, {MODIFIED_DATES}", basic)
@@ -304,6 +315,8 @@ class Rules:
         kept = self._kept
         if tag in kept.removed:
             return Rule(Action.REMOVE, "X", "kept.toml, removed")
+        if tag in kept.patient and PATIENT_CHARACTERISTICS not in self._options:
+            return Rule(Action.REMOVE, "X", "kept.toml, patient")
         if tag == _ICC_PROFILE:
             return Rule(Action.ICC_PROFILE, "C", "ICC.1: colours without texts")
         if tag in kept.creators and self.keeps_private:
