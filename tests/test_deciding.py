@@ -54,9 +54,52 @@ def test_what_says_how_the_rest_is_read_is_held_in_a_vr_that_it_cannot_have(keyw
     assert keyword in told
 
 
-def test_a_number_of_frames_of_five_thousand_digits_is_no_number() -> None:
-    found = anonymized(samples.ct(element(0x00280008, "IS", "9" * 5000)))
-    assert found.get("NumberOfFrames") in {None, 0}
+WRONG: dict[str, list[tuple[int, str, bytes]]] = {
+    "NumberOfFrames": [(0x00280008, "IS", one) for one in (b"9" * 5000, b"1A", b"1\\1 ", b"-1", b"1.0 ", b"Quill ")],
+    "PhotometricInterpretation": [
+        (0x00280004, "CS", one) for one in (b"Monochrome2 ", b"MONOCHROME2\\QUILL", b"MONOCHROME-2", b"M" * 18)
+    ],
+    "SpecificCharacterSet": [(0x00080005, "CS", b"ISO_IR 192\0\0")],
+    **{
+        keyword: [(tag_for_keyword(keyword) or 0, "US", one) for one in (b"\x0c\0\x0c\0", b"\x0c", b"\x0c\0Q")]
+        for keyword in (
+            *("SamplesPerPixel", "PlanarConfiguration", "Rows", "Columns"),
+            *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("keyword", WRONG)
+def test_what_says_how_the_rest_is_read_is_held_with_a_value_that_it_cannot_have(keyword: str) -> None:
+    """It would be passed over here, and silently be gone there."""
+    for tag, vr, value in WRONG[keyword]:
+        told = reason(samples.ct(samples.header(tag, vr, len(value)) + value))
+        assert told.startswith("invalid-value: ")
+        assert keyword in told
+        assert "Quill" not in told
+
+
+@pytest.mark.parametrize("frames", [b"1 ", b" 1", b"+1", b"01", b"000000000001"])
+def test_a_number_of_frames_that_is_one_stays_however_it_is_written(frames: bytes) -> None:
+    found = anonymized(samples.ct(element(0x00280008, "IS", frames)))
+    assert str(found.get_item("NumberOfFrames").value.decode()) == element(0x00280008, "IS", frames)[8:].decode()
+
+
+def test_what_decides_may_be_empty_where_it_decides_nothing() -> None:
+    empty = [element(0x00280006, "US", b""), element(0x00280004, "CS", b""), element(0x00280008, "IS", b"")]
+    found = anonymized(samples.ct(*empty))
+    assert "NumberOfFrames" in found
+    assert "PlanarConfiguration" in found
+    assert "PhotometricInterpretation" in found
+
+
+@pytest.mark.parametrize("stored", [b"\x0c\0\x0c\0", b"", b"\0\0", None])
+def test_bits_above_those_stored_are_held_however_bits_stored_hides_them(stored: bytes | None) -> None:
+    overlay = element(0x7FE00010, "OW", b"\1\xf0" * 16)
+    elements = [] if stored is None else [element(0x00280101, "US", stored)]
+    told = reason(samples.ct(overlay, *elements, without=[0x00280101]))
+    assert told.startswith(("bits-above-stored: ", "invalid-value: "))
 
 
 @pytest.mark.parametrize("text", [" 1.2.3.4.55", "1.2.3.4.55 ", "\0001.2.3.4.55", " 1.2.3.4.55 "])

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_fragments, generate_frames, parse_basic_offsets
 
+from anonymizer.engine.codestreams import Picture
 from anonymizer.engine.encapsulated import Encapsulated, clean
 from anonymizer.engine.outcome import HoldError
 from tests.codestream_samples import (
@@ -27,6 +28,8 @@ from tests.codestream_samples import (
     RLE,
     WORDS,
     jpeg_2000,
+    picture,
+    real,
     rle,
     segment,
     tile_part,
@@ -72,15 +75,16 @@ def run(
     offsets: bytes = b"",
     sizes: bytes = b"",
     syntax: str = JPEG,
+    shape: Picture | None = None,
 ) -> Encapsulated:
     """Clean encapsulated pixel data that stands in the middle of a file."""
     data = HEAD + pixels + WORDS
-    return clean(data, len(HEAD), len(HEAD) + len(pixels), syntax, frames, offsets, sizes)
+    return clean(data, len(HEAD), len(HEAD) + len(pixels), syntax, frames, offsets, sizes, shape)
 
 
-def written(pixels: bytes, frames: int, syntax: str = JPEG) -> bytes:
+def written(pixels: bytes, frames: int, syntax: str = JPEG, shape: Picture | None = None) -> bytes:
     """Return what comes of encapsulated pixel data without extended tables."""
-    result = run(pixels, frames, syntax=syntax)
+    result = run(pixels, frames, syntax=syntax, shape=shape)
     assert (result.extended_offsets, result.extended_lengths) == (None, None)
     return b"".join(result.parts)
 
@@ -126,7 +130,7 @@ def test_a_frame_in_many_fragments_stays_in_them() -> None:
 
 def test_a_delimiter_inside_a_fragment_is_part_of_it() -> None:
     tricky = [rle(b"\x80\7" + END), rle(b"\x80\7" + END[::-1])]
-    assert written(value(tricky), 2, RLE) == value(tricky)
+    assert written(value(tricky), 2, RLE, picture(2, 4)) == value(tricky)
 
 
 def test_extended_tables_that_are_right_stay() -> None:
@@ -272,7 +276,7 @@ def test_tables_that_do_not_agree_are_held() -> None:
 
 def test_a_fragment_of_rle_is_a_frame() -> None:
     frames = [rle(b"\0\1"), rle(b"\0\2")]
-    assert written(value(frames), 2, RLE) == value(frames)
+    assert written(value(frames), 2, RLE, picture(1, 1)) == value(frames)
     assert held(value(frames), 1, RLE) == "frames-unknown"
 
 
@@ -363,7 +367,7 @@ def test_the_frames_of_a_real_file_are_read_from_what_comes_out(name: str) -> No
     image = pydicom.dcmread(path)
     count, syntax = int(image.get("NumberOfFrames", 1)), str(image.file_meta.TransferSyntaxUID)
     pixels = image.PixelData + END
-    after = written(pixels, count, syntax)
+    after = written(pixels, count, syntax, real(name)[2])
     assert len(parse_basic_offsets(after)) == len(parse_basic_offsets(pixels))
     frames = list(generate_frames(after, number_of_frames=count))
     assert len(frames) == count

@@ -54,6 +54,12 @@ PIXELS = bytes(range(16))
 RUN = b"\x0f" + PIXELS
 XL = b"\xff\x0asamples"
 
+QUANTIZERS, CODES = segment(0xDB, b"\0for nobody" + bytes(54)), segment(0xC4, b"\0\0\1" + bytes(15))
+OTHER_TABLES = [segment(0xDB, b"\2" + bytes(64)), segment(0xC4, b"\x13\1" + bytes(16)), segment(0xDD, b"\0\7")]
+SECOND_SCAN = segment(0xDA, b"\x01\x01\0\0\x3f\0")
+PACKETS = segment(0x58, b"\0for nobody")
+POINTED_PART = tile_part(b"\x80\x81", PACKETS)
+
 STRIPPED = [
     # transfer syntax, what the source has, what its output has
     (JPEG, jpeg(COMMENT, EXIF, app(2, b"ICC_PROFILE\0"), app(13, b"Photoshop")), jpeg()),
@@ -65,6 +71,18 @@ STRIPPED = [
     (JPEG, jpeg(end=jpeg(EXIF)), jpeg()),
     (JPEG, jpeg().replace(b"\xff\xc0", b"\xff\xff\xff\xc0").replace(b"\xff\xd9", b"\xff\xff\xd9"), jpeg()),
     (JPEG, jpeg(scan=b"\1\xff\xff\xd0\2"), jpeg(scan=b"\1\xff\xd0\2")),
+    (JPEG, jpeg(QUANTIZERS, CODES), jpeg()),
+    (JPEG, jpeg(before_scan=b"".join(OTHER_TABLES[:2])), jpeg()),
+    (JPEG, jpeg(scan=b"\x12" + QUANTIZERS + CODES + OTHER_TABLES[2]), jpeg(scan=b"\x12")),
+    (JPEG, jpeg(scan=b"\1" + CODES + TABLE + SECOND_SCAN + b"\2"), jpeg(scan=b"\1" + CODES + SECOND_SCAN + b"\2")),
+    (JPEG, jpeg(segment(0xDB, TABLE[4:] + OTHER_TABLES[0][4:])).replace(TABLE, b"", 1), jpeg()),
+    (JPEG_LS, jpeg_ls(segment(0xF8, b"\1for nobody") * 2), jpeg_ls(segment(0xF8, b"\1for nobody"))),
+    (JPEG_2000, jpeg_2000(POINTED_PART, header=[segment(0x57, b"\0for nobody")]), jpeg_2000(PART)),
+    (
+        HTJ2K,
+        jpeg_2000(POINTED_PART, OTHER_PART, header=[lengths(POINTED_PART, OTHER_PART)]),
+        jpeg_2000(PART, OTHER_PART, header=[lengths(PART, OTHER_PART)]),
+    ),
     (JPEG_LS, jpeg_ls(COMMENT, app(8, b"mrfx\1"), app(8, b"SPIFF\0" + bytes(24))), jpeg_ls(app(8, b"mrfx\1"))),
     (JPEG_2000, jpeg_2000(header=[COMMENT_2000]), jpeg_2000()),
     (JPEG_2000, jpeg_2000(COMMENTED_PART, OTHER_PART), jpeg_2000(PART, OTHER_PART)),
@@ -115,7 +133,16 @@ LEFT = [
     (JPEG, jpeg(app(8, b"mrfx\1text"))),
     (JPEG, jpeg(end=b"text")),
     (JPEG, jpeg(end=b"\0\0\0\0")),
+    (JPEG, jpeg(QUANTIZERS)),
+    (JPEG, jpeg(CODES)),
+    (JPEG, jpeg(before_scan=OTHER_TABLES[0])),
+    (JPEG, jpeg(before_scan=OTHER_TABLES[2] * 2)),
+    (JPEG, jpeg(scan=b"\x12" + QUANTIZERS)),
+    (JPEG, jpeg(scan=b"\1" + QUANTIZERS + SECOND_SCAN + b"\2")),
     (JPEG_LS, jpeg_ls(app(8, b"mrfx\1text"))),
+    (JPEG_LS, jpeg_ls(scan=b"\x12" + segment(0xF8, b"\1for nobody"))),
+    (JPEG_2000, jpeg_2000(POINTED_PART)),
+    (JPEG_2000, jpeg_2000(header=[segment(0x57, b"\0text")])),
     (JPEG_LS, jpeg_ls(COMMENT)),
     (JPEG_2000, jpeg_2000(header=[COMMENT_2000])),
     (JPEG_2000, jpeg_2000(COMMENTED_PART)),
@@ -186,6 +213,9 @@ CHANGED = [
     (JPEG, jpeg(COMMENT), jpeg(scan=b"\x12\xff\0")),
     (JPEG, jpeg(COMMENT), jpeg().replace(b"\x3f\0", b"\x3e\0")),
     (JPEG, jpeg(COMMENT), jpeg().replace(TABLE, b"")),
+    (JPEG, jpeg(COMMENT), jpeg().replace(TABLE, QUANTIZERS)),
+    (JPEG, jpeg(COMMENT, before_scan=OTHER_TABLES[2]), jpeg()),
+    (JPEG, jpeg(COMMENT), jpeg().replace(segment(0xC4, b"\0\1" + bytes(16)), CODES)),
     (JPEG, jpeg(COMMENT), jpeg(app(0, JFIF))),
     (JPEG, jpeg(app(0, JFIF), COMMENT), jpeg()),
     (JPEG, jpeg(app(14, adobe(1)), COMMENT), jpeg(app(14, adobe(0)))),

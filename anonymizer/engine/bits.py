@@ -26,15 +26,18 @@ def check(
     signed: bool,
     little_endian: bool,
 ) -> None:
-    """Hold native pixels that have anything outside their Bits Stored.
+    """Hold native pixels that have anything outside their Bits Stored; see :class:`Bits`."""
+    Bits(bits_allocated, bits_stored, high_bit, signed=signed, little_endian=little_endian).check(pixels)
+
+
+class Bits:
+    """What of a picture's words is looked at, a piece of the picture at a time.
 
     Allowed above the high bit are zeros in all words or, of signed pixels, the sign in all words: a choice
     between the two in every word would be a bit that can carry something. Below the stored bits are zeros.
 
     Parameters
     ----------
-    pixels : bytes-like
-        The value of Pixel Data; bytes behind the last whole word are not looked at.
     bits_allocated, bits_stored, high_bit : int
         (0028,0100), (0028,0101), (0028,0102).
     signed : bool
@@ -47,18 +50,29 @@ def check(
     HoldError
         When there is something, or nobody can tell which bits are stored.
     """
-    if bits_stored == bits_allocated:
-        return
-    # Whether big endian words of two bytes or of four stand in OW, writers do not agree.
-    is_usual = bits_allocated in {8, 16} or (bits_allocated in {32, 64} and little_endian)
-    if not is_usual or not 0 < bits_stored <= high_bit + 1 <= bits_allocated:
-        raise HoldError("bits-above-stored", "which bits are stored cannot be told", tag=_PIXEL_DATA, vr="OW")
-    octets = bits_allocated // 8
-    ways = [_way(octets, bits_stored, high_bit, little_endian, signed=kind) for kind in {False, signed}]
-    for chunk in _chunks(pixels, octets):
-        ways = [way for way in ways if way.holds(chunk, octets)]
-        if not ways:
-            raise HoldError("bits-above-stored", "has something outside its stored bits", tag=_PIXEL_DATA, vr="OW")
+
+    def __init__(
+        self, bits_allocated: int, bits_stored: int, high_bit: int, *, signed: bool, little_endian: bool
+    ) -> None:
+        self._octets = bits_allocated // 8
+        self._ways: list[_Way] = []
+        self._is_any = bits_stored == bits_allocated
+        if self._is_any:
+            return
+        # Whether big endian words of two bytes or of four stand in OW, writers do not agree.
+        is_usual = bits_allocated in {8, 16} or (bits_allocated in {32, 64} and little_endian)
+        if not is_usual or not 0 < bits_stored <= high_bit + 1 <= bits_allocated:
+            raise HoldError("bits-above-stored", "which bits are stored cannot be told", tag=_PIXEL_DATA, vr="OW")
+        self._ways = [_way(self._octets, bits_stored, high_bit, little_endian, signed=kind) for kind in {False, signed}]
+
+    def check(self, pixels: bytes | memoryview) -> None:
+        """Look at the next piece of the picture; bytes behind its last whole word are not looked at."""
+        if self._is_any:
+            return
+        for chunk in _chunks(pixels, self._octets):
+            self._ways = [way for way in self._ways if way.holds(chunk, self._octets)]
+            if not self._ways:
+                raise HoldError("bits-above-stored", "has something outside its stored bits", tag=_PIXEL_DATA, vr="OW")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,11 @@ from anonymizer.engine.parse import (
 )
 
 _PREAMBLE = 128
-_LARGEST_INFLATED = 1 << 30  # a few kilobytes can be made to fill a machine
+# A few kilobytes can be made to fill a machine: what is larger than the first has to be of a file that is not much
+# smaller. Pixels deflate to a half or a third, but the masks of a segmentation may to nothing.
+_INFLATED = 1 << 27
+_LARGEST_INFLATED = 1 << 30
+_LARGEST_RATIO = 16
 _PREFIX = b"DICM"
 _GROUP_LENGTH = 0x00020000
 _SOP_CLASS = 0x00020002
@@ -61,6 +65,8 @@ class File:
         How the data set is encoded.
     sop_class : str
         What the file meta claims, empty when it claims nothing.
+    inflated : bool
+        Whether it was deflated, and so may be far larger than the file.
     """
 
     data: Buffer
@@ -68,6 +74,7 @@ class File:
     transfer_syntax: str
     syntax: Syntax
     sop_class: str
+    inflated: bool = False
 
 
 def open_file(data: Buffer) -> File:
@@ -90,7 +97,8 @@ def open_file(data: Buffer) -> File:
             vr="UI",
         )
     if transfer_syntax == uid.DeflatedExplicitVRLittleEndian:
-        return File(_inflate(data[start:]), 0, str(uid.ExplicitVRLittleEndian), EXPLICIT_LITTLE, sop_class)
+        inflated = _inflate(data[start:])
+        return File(inflated, 0, str(uid.ExplicitVRLittleEndian), EXPLICIT_LITTLE, sop_class, inflated=True)
     return File(data, start, transfer_syntax, _SYNTAXES.get(transfer_syntax, EXPLICIT_LITTLE), sop_class)
 
 
@@ -154,12 +162,13 @@ def _meta(data: Buffer) -> tuple[dict[int, bytes], int]:
 def _inflate(deflated: bytes) -> bytes:
     """Return what a deflated data set holds (PS3.5 A.5); bytes behind the stream are dropped."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    largest = min(max(_INFLATED, _LARGEST_RATIO * len(deflated)), _LARGEST_INFLATED)
     try:
-        inflated = inflater.decompress(deflated, _LARGEST_INFLATED)
+        inflated = inflater.decompress(deflated, largest)
     except zlib.error:
         raise HoldError("truncated", "the deflated data set cannot be inflated") from None
-    if len(inflated) == _LARGEST_INFLATED:
-        raise HoldError("too-large", "the deflated data set is larger than a gibibyte")
+    if len(inflated) == largest:
+        raise HoldError("too-large", "the deflated data set is far larger than the file, or than a gibibyte")
     if not inflater.eof:
         raise HoldError("truncated", "the deflated data set ends too soon")
     return inflated

@@ -16,6 +16,8 @@ _CONVERSION_TYPE = 0x00080064
 _BITS_ALLOCATED = 0x00280100
 _OVERLAY_BITS_ALLOCATED = 0x60000100
 _OVERLAY_BIT_POSITION = 0x60000102
+SUBSAMPLED = "YBR_FULL_422"
+"""The Photometric Interpretation in which two of three samples are halved (PS3.3 C.7.6.3.1.2)."""
 # In any component of Image Type, however a vendor spells them.
 _SCREENS = (b"SCREEN", b"CAPTURE", b"DOSE_INFO", b"REPORT")
 
@@ -81,16 +83,17 @@ def check_pixel_length(
     bits : int or None
         Of a sample, where the tag tells it.
     photometric : str
-        Photometric Interpretation; in YBR_FULL_422 two samples of three are halved (PS3.3 C.7.6.3.1.2).
+        Photometric Interpretation; of one that is subsampled the halved length is right and no other, since nobody
+        could tell pixels from what stands in the last third of the full one.
     """
     rows, columns = number(0x00280010), number(0x00280011)
     samples, bits = number(0x00280002) or 1, bits or number(_BITS_ALLOCATED)
-    if not (rows and columns and bits):
+    is_subsampled = photometric == SUBSAMPLED
+    if not (rows and columns and bits) or (is_subsampled and samples != 3):
         raise HoldError("pixel-data-unmeasured", "nobody can tell how many bytes the picture has", tag=tag, vr="OW")
-    octets = (rows * columns * samples * frames * bits + 7) // 8
-    sizes = {octets, octets * 2 // 3} if photometric == "YBR_FULL_422" else {octets}
-    if length in {size + size % 2 for size in sizes} | sizes:
+    octets = (rows * columns * (2 if is_subsampled else samples) * frames * bits + 7) // 8
+    if length in {octets, octets + octets % 2}:
         return
-    if length > min(sizes):
+    if length > octets:
         raise HoldError("pixel-data-longer", "has more bytes than its picture", tag=tag, vr="OW")
     raise HoldError("pixel-data-shorter", "has fewer bytes than its picture", tag=tag, vr="OW")

@@ -59,6 +59,10 @@ _PICTURE = 0x7FE00000
 # Deeper than any object of the standard, and far less deep than Python's own stack: how deep the caller stands is not
 # to decide what becomes of an instance.
 _DEEPEST = 150
+# Of one data set, which has five thousand attributes in the whole standard, and of an instance with all its items: two
+# hundred for each of ten thousand frames. Each costs hundreds of bytes, and a few bytes of a file can say it.
+MOST_ELEMENTS = 1 << 14
+MOST_IN_ALL = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ def parse(data: Buffer, start: int, stop: int, syntax: Syntax, depth: int = 0) -
     Raises
     ------
     HoldError
-        When a length leads out of the data, a VR is none, an element stands twice or items nest too deep.
+        When a length leads out of the data, a VR is none, an element stands twice, items nest too deep or there are
+        more elements than any object has.
     """
     return _Parser(data).elements(start, stop, syntax, depth)[0]
 
@@ -137,6 +142,7 @@ def by_dictionary(tag: int) -> str:
 class _Parser:
     def __init__(self, data: Buffer) -> None:
         self._data = data
+        self._left = MOST_IN_ALL
 
     def items(self, element: Element, syntax: Syntax, depth: int) -> list[list[Element]]:
         inside = self._inside(element.tag, element.vr, syntax)
@@ -160,6 +166,7 @@ class _Parser:
             if tag in tags:
                 raise HoldError("element-twice", "stands twice in one data set", tag=tag, vr=vr)
             tags.add(tag)
+            self._count(len(tags))
             element = self._element(tag, vr, length, value, stop, syntax, depth)
             found.append(element)
             at = element.stop
@@ -170,6 +177,12 @@ class _Parser:
         if at != stop and not self._is_trailing(found, at, syntax):
             raise HoldError("truncated", "the file ends inside an element")
         return found, stop
+
+    def _count(self, here: int = 0) -> None:
+        """Count one more element or item."""
+        self._left -= 1
+        if self._left < 0 or here > MOST_ELEMENTS:
+            raise HoldError("too-many-elements", "has more elements than any object")
 
     def _is_trailing(self, found: list[Element], at: int, syntax: Syntax) -> bool:
         """Tell whether bytes behind the picture are no element; they are dropped."""
@@ -215,7 +228,7 @@ class _Parser:
 
     def _undefined(self, tag: int, vr: str, start: int, stop: int, syntax: Syntax, depth: int) -> Element:
         if tag == _PIXEL_DATA and vr != "SQ":
-            return Element(tag, "OB", start, self._fragments(start, stop), fragments=True)
+            return Element(tag, vr, start, self._fragments(start, stop), fragments=True)
         if vr not in {"SQ", "UN"}:
             raise HoldError("length-wrong", "only a sequence may have an undefined length", tag=tag, vr=vr)
         items, end = [], start
@@ -247,6 +260,7 @@ class _Parser:
             if found != _ITEM:
                 raise HoldError("item-missing", "something that is no item stands in a sequence", tag=tag, vr="SQ")
             at += 8
+            self._count()
             if length == UNDEFINED:
                 item, end = self.elements(at, stop, syntax, depth + 1, delimited=True)
             else:

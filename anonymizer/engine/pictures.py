@@ -11,6 +11,7 @@ from anonymizer.engine.codestreams.picture import Picture
 from anonymizer.engine.meta import TOO_NEW, File
 from anonymizer.engine.outcome import HoldError, Part
 from anonymizer.engine.parse import UNDEFINED, Element
+from anonymizer.engine.walk import reading_vr
 
 PIXEL_DATA = 0x7FE00010
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
@@ -19,6 +20,7 @@ PICTURES = {0x7FE00008: 32, 0x7FE00009: 64, PIXEL_DATA: None}
 GROUP = frozenset({_OFFSETS, _LENGTHS, *PICTURES})
 
 _BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _PIXEL_REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
+_FRAMES, _PHOTOMETRIC = 0x00280008, 0x00280004
 
 Text = Callable[[int], str]
 Number = Callable[[int], int | None]
@@ -40,27 +42,36 @@ def parts(file: File, elements: Iterable[Element], text: Text, number: Number) -
         When something else than the picture stands in the pixels, or nobody can tell.
     """
     by_tag = {element.tag: element for element in elements}
-    frames = text(0x00280008)
-    # An IS has twelve digits at the most (PS3.5 6.2); what has more is no number, and is not kept for one.
-    count = int(frames) if frames.isdecimal() and len(frames) <= 12 else 1
+    vrs = {tag: _vr(element, file) for tag, element in by_tag.items()}
+    count = int(text(_FRAMES) or 1)
     written: dict[int, list[Part]] = {}
     for tag, width in PICTURES.items():
         element = by_tag.get(tag)
         if element is None:
             continue
         if element.fragments:
-            written.update(_encapsulated(file, element, by_tag, count, _picture(number)))
+            written.update(_encapsulated(file, element, by_tag, count, _picture(text, number)))
         else:
-            objects.check_pixel_length(tag, element.stop - element.start, number, count, width, text(0x00280004))
-            written[tag] = _native(file, element, width, number)
+            objects.check_pixel_length(tag, element.stop - element.start, number, count, width, text(_PHOTOMETRIC))
+            written[tag] = _native(file, element, vrs[tag], width, number)
     return written
 
 
-def _native(file: File, element: Element, width: int | None, number: Number) -> list[Part]:
+def _vr(element: Element, file: File) -> str:
+    """Return the VR in which a picture or a table of its frames is written; in another than its own it is none."""
+    vr = None if element.items is not None else reading_vr(element.tag, element.vr)
+    # Nobody can tell the order of bytes in what calls itself UN, but where all is little endian, nor fragments in it.
+    is_told = element.vr != "UN" or (file.syntax.little_endian and not element.fragments)
+    if vr is None or not is_told:
+        raise HoldError("invalid-vr", "is there, but in a VR that it cannot have", tag=element.tag, vr=element.vr)
+    return vr
+
+
+def _native(file: File, element: Element, vr: str, width: int | None, number: Number) -> list[Part]:
     pixels = memoryview(file.data)[element.start : element.stop]
     if width is None:
         allocated, high = number(_BITS_ALLOCATED) or 0, number(_HIGH_BIT)
-        stored = number(_BITS_STORED) or allocated
+        stored = number(_BITS_STORED) or 0
         bits.check(
             pixels,
             bits_allocated=allocated,
@@ -69,25 +80,26 @@ def _native(file: File, element: Element, width: int | None, number: Number) -> 
             signed=number(_PIXEL_REPRESENTATION) == 1,
             little_endian=file.syntax.little_endian,
         )
-    vr = element.vr.split(" ")[0]  # implicit VR tells "OB or OW"
     head = encode.header(element.tag, vr, len(pixels) + len(pixels) % 2, file.syntax)
     return [head, pixels, bytes(len(pixels) % 2)]
 
 
-def _picture(number: Number) -> Picture | None:
+def _picture(text: Text, number: Number) -> Picture | None:
     """Return the shape of a frame, None where the data set does not tell it."""
     rows, columns, allocated = number(0x00280010), number(0x00280011), number(_BITS_ALLOCATED)
-    if not (rows and columns and allocated):
+    samples, is_subsampled = number(0x00280002) or 1, text(_PHOTOMETRIC) == objects.SUBSAMPLED
+    if not (rows and columns and allocated) or (is_subsampled and samples != 3):
         return None
-    stored, high = number(_BITS_STORED) or allocated, number(_HIGH_BIT)
+    stored, high = number(_BITS_STORED) or 0, number(_HIGH_BIT)
     return Picture(
         rows,
         columns,
-        samples=number(0x00280002) or 1,
+        samples=samples,
         bits_allocated=allocated,
         bits_stored=stored,
         high_bit=stored - 1 if high is None else high,
         signed=number(_PIXEL_REPRESENTATION) == 1,
+        subsampled=is_subsampled,
     )
 
 
@@ -112,7 +124,7 @@ def _encapsulated(
         picture,
     )
     written: dict[int, list[Part]] = {
-        element.tag: [encode.header(element.tag, element.vr, UNDEFINED, file.syntax), *clean.parts]
+        element.tag: [encode.header(element.tag, "OB", UNDEFINED, file.syntax), *clean.parts]
     }
     for tag, table in ((_OFFSETS, clean.extended_offsets), (_LENGTHS, clean.extended_lengths)):
         if table:

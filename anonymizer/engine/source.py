@@ -8,25 +8,21 @@ from typing import Any
 
 from pydicom.uid import MediaStorageDirectoryStorage, RTDoseStorage
 
-from anonymizer.engine import markers, meta, objects, pictures
+from anonymizer.engine import deciding, markers, meta, objects, pictures
 from anonymizer.engine.context import CODE_VALUE, Context
 from anonymizer.engine.memo import Memory, Remembering
 from anonymizer.engine.outcome import HoldError
-from anonymizer.engine.parse import EXPLICIT_LITTLE, VRS, Buffer, Element, parse
+from anonymizer.engine.parse import EXPLICIT_LITTLE, MOST_ELEMENTS, MOST_IN_ALL, VRS, Buffer, Element, parse
 from anonymizer.engine.rules import Rules
-from anonymizer.engine.scan import UnusualError, value_of
+from anonymizer.engine.scan import Scanned as TakenApart
+from anonymizer.engine.scan import Sequence, UnusualError, value_of
 from anonymizer.engine.walk import Walk, reading_vr
 
 _PICTURE = 0x7FE00000
 _SOP_CLASS = 0x00080016
+_SHORTEST = 8  # octets of an element, or of an item
 _ROWS = 0x00280010
 _OVERLAYS = 0x60000000
-# Specific Character Set, Samples per Pixel, Photometric Interpretation, Planar Configuration, Number of Frames, Rows,
-# Columns, Bits Allocated, Bits Stored, High Bit, Pixel Representation.
-_DECIDING = (
-    *(0x00080005, 0x00280002, 0x00280004, 0x00280006, 0x00280008, 0x00280010, 0x00280011),
-    *(0x00280100, 0x00280101, 0x00280102, 0x00280103),
-)
 # A dose may be a curve of points instead of a picture (PS3.3 C.8.8.3).
 _WITHOUT_PIXELS = frozenset({str(RTDoseStorage)})
 
@@ -112,12 +108,15 @@ class Source(ABC):
             raise HoldError("uid-missing", "is there, but not as a UID", tag=tag, vr="UI")
         return uid
 
-    def _check_vrs(self) -> None:
-        """Hold what says in another VR how the rest is to be read: it would be believed here, and be gone there."""
-        for tag in _DECIDING:
+    def _check_deciding(self) -> None:
+        """Hold what says in a wrong way how the rest is to be read: it would be believed here, and be gone there."""
+        for tag in deciding.DECIDING:
             vr = self._vr(tag)
-            if vr and reading_vr(tag, vr) is None:
+            if not vr:
+                continue
+            if reading_vr(tag, vr) is None:
                 raise HoldError("invalid-vr", "is there, but in a VR that it cannot have", tag=tag, vr=vr)
+            deciding.check(tag, vr, self.value(tag))
 
     def check(self) -> None:
         """Hold what is not to be treated at all."""
@@ -125,7 +124,7 @@ class Source(ABC):
         if self.file.sop_class not in {"", sop_class}:
             raise HoldError("sop-class-mismatch", "the file meta names another SOP class", tag=_SOP_CLASS, vr="UI")
         objects.check_sop_class(sop_class)
-        self._check_vrs()
+        self._check_deciding()
         objects.check_burned_in(self.value)
         if self._has_overlays():
             objects.check_overlays(self.value, self.number)
@@ -174,10 +173,13 @@ class Scanned(Source):
     """An instance taken apart for the remembered way: bytes that were answered before are not looked into."""
 
     def __init__(self, file: meta.File, rules: Rules, memory: Memory[Any, Any]) -> None:
-        if file.syntax != EXPLICIT_LITTLE:
-            raise UnusualError
+        if file.syntax != EXPLICIT_LITTLE or file.inflated:
+            raise UnusualError  # the slow way counts elements while it reads
         self._remembering = Remembering(file.data, memory)
         self._data_set = self._remembering.scan(file.start)
+        size = self._data_set.stop - file.start
+        if size > _SHORTEST * MOST_IN_ALL or (size > _SHORTEST * MOST_ELEMENTS and _has_many(self._data_set)):
+            raise UnusualError
         behind = parse(file.data, self._data_set.stop, len(file.data), file.syntax)
         super().__init__(file, behind)
         self._creators = (
@@ -210,3 +212,16 @@ class Scanned(Source):
         tags = self._data_set.tags
         at = bisect_left(tags, _OVERLAYS)
         return at < len(tags) and tags[at] >> 24 == _OVERLAYS >> 24
+
+
+def _has_many(scanned: TakenApart) -> bool:
+    """Tell whether a data set, or one in its longer items, has more elements than the slow way would read."""
+    if len(scanned.tags) > MOST_ELEMENTS:
+        return True
+    return any(
+        _has_many(item.scanned)
+        for raw in scanned.raws
+        if isinstance(raw, Sequence)
+        for item in raw.items
+        if item.scanned is not None
+    )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from anonymizer.gate.scans import Settings
 from anonymizer.gate.segments import SCAN, Codestream, CodestreamError, Part, is_padding
 
 START = b"\xff\xd8"
@@ -36,6 +37,9 @@ class _Fact(NamedTuple):
 def read_jpeg(frame: bytes) -> Codestream:
     """Take a JPEG or JPEG-LS codestream apart.
 
+    A table is no part where it stands, but of each scan that uses it; what no scan uses is none, and should not stand
+    there.
+
     Raises
     ------
     CodestreamError
@@ -46,20 +50,32 @@ def read_jpeg(frame: bytes) -> Codestream:
     parts: list[Part] = []
     left: list[str] = []
     facts: dict[str, int] = {}
+    settings = Settings()
     in_header = True
     for part in _segments(frame):
+        content = b"" if part.kind == SCAN else frame[part.start : part.end]
         if part.kind in _METADATA:
-            fact = _fact(part.kind, frame[part.start : part.end]) if in_header else None
+            fact = _fact(part.kind, content) if in_header else None
             if fact is None or fact.name in facts or not fact.is_plain:
                 left.append("a COM segment" if part.kind == _COM else f"an APP{part.kind - _APP} segment")
             if fact and facts.setdefault(fact.name, fact.value) != fact.value:
                 raise CodestreamError
             continue
-        if part.kind != SCAN and not _is_whole(part.kind, frame[part.start : part.end]):
+        if part.kind != SCAN and not _is_whole(part.kind, content):
             raise CodestreamError
+        if settings.takes(part.kind, content):
+            settings.take(part, content)
+            continue
+        if part.kind in _FRAMES:
+            settings.begin(part.kind, content)
+        elif part.kind == _SOS:
+            parts += settings.used_by(content)
         parts.append(part)
         in_header = in_header and part.kind != _SOS
     end = parts.pop().end
+    settings.end()
+    if settings.is_idle:
+        left.append("a table that no scan uses")
     if not is_padding(frame[end:]):
         left.append("bytes behind the end of the image")
     return Codestream(frame, tuple(parts), tuple(sorted(facts.items())), tuple(left))

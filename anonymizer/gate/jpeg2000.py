@@ -9,11 +9,12 @@ from anonymizer.gate.segments import Codestream, CodestreamError, Part, is_paddi
 START = b"\xff\x4f"
 
 _SOT, _SOD, _EOC, _TLM, _COM = 0x90, 0x93, 0xD9, 0x55, 0x64
+_PLM, _PLT = 0x57, 0x58
 _SIZ, _COD, _QCD = 0x51, 0x52, 0x5C
 _USED = frozenset(
     {
         *range(0x50, 0x54),  # CAP, SIZ, COD, COC
-        *(0x56, 0x57, 0x58, 0x59),  # PRF, PLM, PLT, CPF
+        *(0x56, 0x59),  # PRF, CPF
         *(0x5C, 0x5D, 0x5E, 0x5F, 0x60, 0x61, 0x63),  # QCD, QCC, RGN, POC, PPM, PPT, CRG
         *range(0x70, 0x7A),  # T.801, Part 2: DCO, VMS, DFS, ADS, MCT, MCC, NLT, MCO, CBD, ATK
     }
@@ -73,6 +74,9 @@ class _Reader:
                 raise CodestreamError
             if code == _COM:
                 self.left.append("a COM segment")
+            elif code in (_PLM, _PLT):
+                # They repeat what the headers of packets say, and no decoder needs them (T.800 A.7.2, A.7.3).
+                self.left.append("lengths of packets")
             elif code == _TLM:
                 self._told.append(frame[at + 4 : end])
             elif code in _USED and _is_whole(code, frame[at + 4 : end]):

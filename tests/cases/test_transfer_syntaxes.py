@@ -30,6 +30,7 @@ from tests.cases import (
     under_every_option,
     written,
 )
+from tests.codestream_samples import XL_START
 from tests.samples import (
     BIG,
     EXPLICIT,
@@ -198,10 +199,13 @@ def test_what_a_program_wrote_beside_a_picture_is_all_that_may_go(codec: str, pr
 
 @case(93)
 @in_both_profiles
-def test_a_bare_codestream_of_jpeg_xl_comes_out_as_it_was(profile: str) -> None:
+def test_a_bare_codestream_of_jpeg_xl_is_held_and_one_in_a_box_comes_out_as_it_was(profile: str) -> None:
     stream = b"\xff\x0a" + bytes(range(2, 100))
-    data = encapsulated([[stream]], JPEG_XL, read(samples.ct()), "basic")
-    assert frames_of(read(released(data, profile))) == [stream]
+    boxed = XL_START + box(b"jxlc", stream)
+    data = encapsulated([[boxed]], JPEG_XL, read(samples.ct()), "basic")
+    assert frames_of(read(released(data, profile))) == [boxed]
+    bare = encapsulated([[stream + b"Quillfeather"]], JPEG_XL, read(samples.ct()), "basic")
+    assert held_clean(bare, "Quillfeather", profile=profile) == "codestream-not-treated"
 
 
 VIDEO = ["MPEG2MPML", "MPEG2MPHL", "MPEG4HP41", "MPEG4HP41BD", "MPEG4HP422D", "HEVCMP51", "HEVCM10P51"]

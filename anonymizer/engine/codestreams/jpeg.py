@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from anonymizer.engine.codestreams.definitions import FRAMES, Definitions
 from anonymizer.engine.codestreams.splice import Edit, not_treated, spliced, unreadable
 from anonymizer.engine.outcome import Part
 
@@ -20,11 +21,11 @@ _FILL = re.compile(rb"\xff+")
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xff]")
 _MARKER_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]")
 
-# The last header, up to its first scan, that had nothing to go: mostly that of the next frame too. What is answered
-# does not depend on it.
-_HEADERS: dict[re.Pattern[bytes], bytes] = {}
+# The last header, up to its first scan, that had nothing to go, and what it defines: mostly that of the next frame too.
+# What is answered does not depend on it.
+_HEADERS: dict[re.Pattern[bytes], tuple[bytes, Definitions]] = {}
 
-_EOI, _SOS, _COM = 0xD9, 0xDA, 0xFE
+_EOI, _SOS, _COM, _DNL = 0xD9, 0xDA, 0xFE, 0xDC
 _APP0, _APP8, _APP14, _APP15 = 0xE0, 0xE8, 0xEE, 0xEF
 _RESTARTS = frozenset(range(0xD0, 0xD8))
 _ALONE = _RESTARTS | {0x00, 0x01, 0xD8}
@@ -38,7 +39,7 @@ _COLOUR_LS = bytes.fromhex("ffe80007") + b"mrfx"
 
 
 def clean(codestream: memoryview) -> list[Part] | None:
-    """Return a JPEG codestream without APP and COM segments, but those that colours need."""
+    """Return a JPEG codestream without APP and COM segments, but those that colours need, and unused tables."""
     return _clean(codestream, _SEGMENTS, _MARKER)
 
 
@@ -53,9 +54,11 @@ def _clean(
     edits: list[Edit] = []
     colours: dict[int, bytes] = {}
     seen: set[int] = set()
-    header = _HEADERS.get(marker_in_data)
+    definitions = Definitions()
+    header, defined = _HEADERS.get(marker_in_data, (b"", definitions))
     if header and codestream[: len(header)].tobytes() == header:
-        seen |= {_SOS, *_FRAMES}
+        seen |= {_SOS, *FRAMES}
+        definitions = defined.copy()
         at = _end_of_data(codestream, len(header), marker_in_data)
     else:
         at = _begin(codestream, edits)
@@ -71,8 +74,9 @@ def _clean(
                     edits.append((marker, end, kept))
             elif code not in _RESTARTS:
                 _check(code, bytes(codestream[marker + 4 : end]), segments, seen)
+                definitions.take(codestream, marker, end)
             if code == _SOS and not edits and _SOS not in seen:
-                _HEADERS[marker_in_data] = codestream[:end].tobytes()
+                _HEADERS[marker_in_data] = codestream[:end].tobytes(), definitions.copy()
             seen.add(code)
             at = _end_of_data(codestream, end, marker_in_data) if code == _SOS or code in _RESTARTS else end
     except IndexError:
@@ -82,7 +86,7 @@ def _clean(
     # One byte that fills up is how an even length is reached without a byte behind the end (PS3.5 A.4, Note 1).
     if marker > at + (marker + 2 == len(codestream) and marker % 2 == 0):
         edits.append((at, marker, b""))
-    return spliced(codestream, edits, marker + 2)
+    return spliced(codestream, sorted([*edits, *definitions.edits()]), marker + 2)
 
 
 def _begin(codestream: memoryview, edits: list[Edit]) -> int:
@@ -126,7 +130,8 @@ def _check(code: int, body: bytes, segments: dict[int, Callable[[bytes], bool]],
     """Hold a segment that is unknown, or larger than what has to stand in it, or stands too often."""
     if code not in segments:
         raise not_treated("has a segment that is not treated")
-    if not segments[code](body) or (code in _FRAMES and seen & _FRAMES) or (code == _SOS and not seen & _FRAMES):
+    is_again = (code in FRAMES and seen & FRAMES) or (code == _DNL and _DNL in seen)
+    if not segments[code](body) or is_again or (code == _SOS and not seen & FRAMES):
         raise unreadable("has a segment that holds something else than it should")
 
 
@@ -152,6 +157,7 @@ def _kept(code: int, body: bytes, colours: dict[int, bytes]) -> bytes:
 
 
 # What a segment has to be, so that nothing else finds room in it (ISO 10918-1 B.2, ISO 14495-1 C.2).
+_LARGEST_DIFFERENCE = 16  # in bits, of two values of DC or of two lossless samples
 
 
 def _is_frame(body: bytes) -> bool:
@@ -169,6 +175,8 @@ def _are_huffman_tables(body: bytes) -> bool:
         symbols = body[at + 17 : at + 17 + sum(counts)]
         codes = sum(count << 15 - length for length, count in enumerate(counts))
         if body[at] & 0xEC or codes > 1 << 16 or len(set(symbols)) != sum(counts):
+            return False
+        if body[at] < 0x10 and any(symbol > _LARGEST_DIFFERENCE for symbol in symbols):
             return False
         at += 17 + len(symbols)
     return at == len(body) > 0
@@ -200,21 +208,19 @@ def _are_presets_ls(body: bytes) -> bool:
     return len(body) == 11 and body[0] == 1
 
 
-# Arithmetic coding too; neither hierarchical JPEG nor what ISO 10918-3 adds.
-_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xCB, 0xF7}
 _SEGMENTS: dict[int, Callable[[bytes], bool]] = {
-    **dict.fromkeys(_FRAMES - {0xF7}, _is_frame),
+    **dict.fromkeys(FRAMES - {0xF7}, _is_frame),
     0xC4: _are_huffman_tables,
     0xCC: _are_conditionings,
     _SOS: _is_scan,
     0xDB: _are_quantization_tables,
-    0xDC: _is_number,
+    _DNL: _is_number,
     0xDD: _is_number,
 }
 _SEGMENTS_LS: dict[int, Callable[[bytes], bool]] = {
     0xF7: _is_frame,
     0xF8: _are_presets_ls,
     _SOS: _is_scan,
-    0xDC: _is_number_ls,
+    _DNL: _is_number_ls,
     0xDD: _is_number_ls,
 }

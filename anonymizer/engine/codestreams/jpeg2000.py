@@ -1,5 +1,6 @@
-"""JPEG 2000 and HTJ2K: comments go from every header, boxes go whole (ISO 15444-1 A, 15444-2 A, 15444-15 A).
+"""JPEG 2000 and HTJ2K: comments and lengths of packets go from every header, boxes go whole.
 
+ISO 15444-1 A, 15444-2 A, 15444-15 A.
 Headers are walked from marker to marker; the packets of a tile-part are searched for markers and never decoded.
 """
 
@@ -21,11 +22,13 @@ _MARKER = re.compile(rb"\xff[\x90\x93-\xff](?<!\xff\x91\x00\x04..)", re.DOTALL)
 _TILE_PART = Struct(">HHHLBB")
 
 _CAP, _SIZ, _TLM, _COM = 0xFF50, 0xFF51, 0xFF55, 0xFF64
+# Lengths of packets only help to skip some (ISO 15444-1 A.7.2, A.7.3), and only a decoder could tell them from letters.
+_PLM, _PLT = 0xFF57, 0xFF58
 _SOT, _SOD, _EOC = 0xFF90, 0xFF93, 0xFFD9
 
 
 def clean(codestream: memoryview) -> list[Part] | None:
-    """Return a JPEG 2000 codestream without comments, and without a file format around it (PS3.5 8.2.4)."""
+    """Return a JPEG 2000 codestream without comments, lengths of packets and a file format (PS3.5 8.2.4)."""
     if codestream[:12] == boxes.JP2_SIGNATURE:
         begin, limit = boxes.codestream_of_jp2(codestream)
     else:
@@ -51,7 +54,7 @@ class _Headers:
         self._stream = stream
         self._begin = begin
         self._edits = edits
-        self._lengths: list[tuple[int, int]] = []  # of tile-parts, before and after
+        self._lengths: list[tuple[int, int, int]] = []  # of tile-parts: which tile, before and after
         self._tables: list[tuple[int, int, int]] = []  # index, start and end of a table of those lengths
         self._components = 0
 
@@ -62,8 +65,7 @@ class _Headers:
             at = self._tile_part(at)
         if code != _EOC or not self._lengths:
             raise unreadable("ends too soon")
-        if any(before != after for before, after in self._lengths):
-            self._correct_tables()
+        self._correct_tables()
         return at + 2
 
     def _number(self, at: int) -> int:
@@ -72,11 +74,12 @@ class _Headers:
     def _segments(self, at: int, last: int, known: dict[int, Callable[[bytes, int], bool]]) -> tuple[int, int]:
         """Walk from segment to segment up to a marker; return where that is, and how many bytes go on the way."""
         cut = 0
+        seen: set[bytes] = set()
         while (code := self._number(at)) != last:
             end = at + 2 + self._number(at + 2)
             if end < at + 4 or end > len(self._stream):
                 raise unreadable("ends inside a segment")
-            if code == _COM:
+            if code == _COM or (code in {_PLM, _PLT} and code in known):
                 self._edits.append((at, end, b""))
                 cut += end - at
             elif code not in known:
@@ -87,17 +90,25 @@ class _Headers:
                     self._components = int.from_bytes(body[34:36], "big")
                 elif code == _TLM:
                     self._tables.append((body[0], at + 4, end))
-                if not known[code](body, self._components):
+                if not known[code](body, self._components) or (key := self._key(code, body)) in seen:
                     raise unreadable("has a segment that holds something else than it should")
+                seen.add(key)
             at = end
         return at, cut
+
+    def _key(self, code: int, body: bytes) -> bytes:
+        """Return what tells a segment from all others of its header, so that none is there twice (ISO 15444-1 A)."""
+        size = _index(self._components) if code in _OF_ONE else _NUMBERED.get(code, 0)
+        if code in _OF_ONE and int.from_bytes(body[:size], "big") >= self._components:
+            raise unreadable("has a segment for a component that it has not")
+        return code.to_bytes(2, "big") + body[:size]
 
     def _tile_part(self, start: int) -> int:
         """Walk one tile-part and return where it ends (ISO 15444-1 A.4.2)."""
         if start + 12 > len(self._stream):
             raise unreadable("ends too soon")
         length: int
-        _, size, _, length, _, _ = _TILE_PART.unpack_from(self._stream, start)
+        _, size, tile, length, _, _ = _TILE_PART.unpack_from(self._stream, start)
         if size != 10:
             raise unreadable("has a segment that holds something else than it should")
         data, cut = self._segments(start + 12, _SOD, _TILE)
@@ -105,26 +116,28 @@ class _Headers:
         if length == 0:  # the last one reaches up to the end
             if marker is None or self._number(marker.start()) != _EOC:
                 raise unreadable("ends too soon")
-            self._lengths.append((0, 0))
+            self._lengths.append((tile, marker.start() - start, marker.start() - start - cut))
             return marker.start()
         if marker or start + length > len(self._stream) or start + length < data + 2:
             raise unreadable("has tile-parts of another length than it says")
         if cut:
             self._edits.append((start + 6, start + 10, pack(">L", length - cut)))
-        self._lengths.append((length, length - cut))
+        self._lengths.append((tile, length, length - cut))
         return start + length
 
     def _correct_tables(self) -> None:
         """Write the new lengths of tile-parts into the tables of them (ISO 15444-1 A.7.1)."""
         number = 0
-        for _, start, end in sorted(self._tables):
+        for place, (index, start, end) in enumerate(sorted(self._tables)):
             kind = self._stream[start + 1]
-            index, size = kind >> 4 & 3, 4 if kind & 0x40 else 2
-            for at in range(start + 2 + index, end, index + size):
-                before, after = self._lengths[number]
-                if before != int.from_bytes(self._stream[at : at + size], "big"):
+            named, size = kind >> 4 & 3, 4 if kind & 0x40 else 2
+            for at in range(start + 2, end, named + size):
+                tile, before, after = self._lengths[number]
+                told = (tile.to_bytes(2, "big")[2 - named :] if named else b"") + before.to_bytes(size, "big")
+                if self._stream[at : at + named + size] != told or index != place:
                     raise unreadable("has tile-parts of another length than it says")
-                self._edits.append((at, at + size, after.to_bytes(size, "big")))
+                if before != after:
+                    self._edits.append((at + named, at + named + size, after.to_bytes(size, "big")))
                 number += 1
         if self._tables and number < len(self._lengths):
             raise unreadable("has tile-parts of another length than it says")
@@ -169,7 +182,7 @@ def _is_progression(body: bytes, parts: int) -> bool:
 
 
 def _are_lengths(body: bytes, _: int) -> bool:
-    if len(body) < 2 or body[1] & 0x8F or body[1] >> 4 & 3 == 3:
+    if len(body) < 4 or body[1] & 0x8F or body[1] >> 4 & 3 == 3:
         return False
     return (len(body) - 2) % ((body[1] >> 4 & 3) + (4 if body[1] & 0x40 else 2)) == 0
 
@@ -191,6 +204,9 @@ def _index(parts: int) -> int:
     return 1 if parts < 257 else 2
 
 
+# Segments that are for one component, and those with a number of their own in so many bytes.
+_OF_ONE = frozenset({0xFF53, 0xFF5D, 0xFF5E})
+_NUMBERED = {_TLM: 1, 0xFF60: 1, 0xFF61: 1, 0xFF74: 4, 0xFF75: 3}
 _BOTH: dict[int, Callable[[bytes, int], bool]] = {
     0xFF52: _is_coding,
     0xFF53: _is_coding_of_one,
@@ -207,9 +223,9 @@ _MAIN: dict[int, Callable[[bytes, int], bool]] = {
     _SIZ: _is_size,
     _TLM: _are_lengths,
     0xFF56: _is_profile,
-    0xFF57: _is_any,  # lengths of packets
+    _PLM: _is_any,
     0xFF59: _is_profile,
     0xFF60: _is_any,  # headers of packets
     0xFF63: _are_places,
 }
-_TILE: dict[int, Callable[[bytes, int], bool]] = {**_BOTH, 0xFF58: _is_any, 0xFF61: _is_any}
+_TILE: dict[int, Callable[[bytes, int], bool]] = {**_BOTH, _PLT: _is_any, 0xFF61: _is_any}

@@ -1,4 +1,4 @@
-"""JPEG XL: the codestream stays, with or without its boxes; all that is said about it goes (ISO 18181-2)."""
+"""JPEG XL: the boxes of the codestream stay; all that is said about it goes (ISO 18181-2)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _CODESTREAM, _PART, _LEVEL = b"jxlc", b"jxlp", b"jxll"
 def clean(codestream: memoryview) -> list[Part] | None:
     """Return a JPEG XL codestream without Exif, XML and other boxes.
 
-    Where a codestream without boxes ends, only a decoder can tell.
+    Where a codestream ends only a decoder can tell. One without boxes is held, since whatever a fragment has behind it
+    would go on with it; of one in a box the box tells, and what stands in that is the codestream for all that anybody
+    can tell.
     """
     if codestream[:2] == START:
-        return None
+        raise not_treated("ends where nobody can tell")
     if codestream[:12] != boxes.JPEG_XL_SIGNATURE:
         raise unreadable("never begins")
     edits: list[Edit] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anonymizer.engine import bits
+from anonymizer.engine.bits import Bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Picture:
         Of a sample.
     signed : bool
         Whether Pixel Representation is 1.
+    subsampled : bool
+        Whether two of three samples are halved where the frame is not compressed (YBR_FULL_422).
     """
 
     rows: int
@@ -28,12 +30,14 @@ class Picture:
     bits_stored: int
     high_bit: int
     signed: bool
+    subsampled: bool = False
 
     @property
     def octets(self) -> int:
         """Return how many bytes the frame has when it is not compressed, those of its last bits too."""
-        return (self.rows * self.columns * self.samples * self.bits_allocated + 7) // 8
+        samples = self.samples - self.subsampled
+        return (self.rows * self.columns * samples * self.bits_allocated + 7) // 8
 
-    def check(self, pixels: bytes | memoryview) -> None:
-        """Hold a frame that has anything outside its stored bits; its words are little endian."""
-        bits.check(pixels, self.bits_allocated, self.bits_stored, self.high_bit, signed=self.signed, little_endian=True)
+    def bits(self) -> Bits:
+        """Return what holds a frame that has anything outside its stored bits; its words are little endian."""
+        return Bits(self.bits_allocated, self.bits_stored, self.high_bit, signed=self.signed, little_endian=True)

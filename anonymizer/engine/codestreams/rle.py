@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from struct import Struct
 
 from anonymizer.engine.codestreams.picture import Picture
-from anonymizer.engine.codestreams.splice import unreadable
+from anonymizer.engine.codestreams.splice import not_treated, unreadable
 from anonymizer.engine.outcome import Part
 
 _HEADER = Struct("<16L")
@@ -22,8 +23,10 @@ def clean(codestream: memoryview, picture: Picture | None) -> list[Part] | None:
     Parameters
     ----------
     picture : Picture or None
-        Its shape, without which nobody can tell where a segment ends: then only the header is looked at.
+        Its shape, without which nobody can tell where a segment ends.
     """
+    if picture is None:
+        raise not_treated("ends where nobody can tell")
     if len(codestream) < _HEADER.size:
         raise unreadable("ends too soon")
     count, *offsets = _HEADER.unpack_from(codestream)
@@ -31,8 +34,7 @@ def clean(codestream: memoryview, picture: Picture | None) -> list[Part] | None:
     is_usual = 1 <= count <= _SEGMENTS and starts[0] == _HEADER.size and sorted(set(starts)) == starts
     if not is_usual or starts[-1] >= len(codestream) or any(offsets[count:]):
         raise unreadable("has a header that holds something else than it should")
-    if picture is None:
-        return None
+    picture = replace(picture, subsampled=False)  # a plane is whole
     # Bits by the byte are one segment (BitsAllocated 1), others one a byte of a sample.
     planes = 1 if picture.bits_allocated == 1 else picture.samples * picture.bits_allocated // 8
     if count != planes:
@@ -83,7 +85,7 @@ def _check_bits(codestream: memoryview, starts: list[int], ends: list[int], pict
         for octet in range(octets):
             number = sample + octet
             words[octets - 1 - octet :: octets] = _decoded(bytes(codestream[starts[number] : ends[number]]))
-        picture.check(bytes(words))
+        picture.bits().check(bytes(words))
 
 
 def _decoded(segment: bytes) -> bytes:
