@@ -102,7 +102,6 @@ def test_unknown_vrs_are_read_by_the_dictionary() -> None:
         ("SliceThickness", "DS", "2.5\\Bartholomew"),
         ("PatientSex", "CS", "Bartholomew"),
         ("BodyPartExamined", "CS", "bartholomew"),
-        ("PlanarConfiguration", "US", "abc"),
         ("PatientAge", "AS", "Quill"),
     ],
 )

@@ -11,7 +11,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
-from anonymizer.engine.parse import UNDEFINED, VRS, Buffer, by_dictionary
+from anonymizer.engine.parse import MOST_ELEMENTS, UNDEFINED, VRS, Buffer, by_dictionary
 from anonymizer.engine.rules import Rules
 from anonymizer.engine.runs import LONG, SEQUENCE_END, Runs, Shapes
 
@@ -173,6 +173,8 @@ class Scanner:
                     runs.learn(new)
                     new = []
                 tags += run.tags
+                if len(tags) > MOST_ELEMENTS:
+                    raise UnusualError
                 raws += run.raws(data, at)
                 last, at = run.last, end
                 continue
@@ -199,6 +201,8 @@ class Scanner:
             else:
                 runs.learn(new)
                 new = []
+            if len(tags) >= MOST_ELEMENTS:
+                raise UnusualError
             tags.append(tag)
             raws.append(raw)
             last, at = tag, end
