@@ -89,6 +89,9 @@ _NUMBERS = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL"
 
 # Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
 _STRUCTURAL = frozenset({"SQ", "UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+# Versions of context groups stand beside the identifier of one, in any code item (PS3.3 Table 8.8-1, Type 1C), also
+# where the Types do not know the place.
+_OF_CODES = frozenset({0x00080106, 0x00080107})
 # The options that hold there: a date that moved is no less a replacement than a dummy, and references have to hold.
 _HOLD_IN_REPLACED = frozenset({MODIFIED_DATES, RETAIN_UIDS})
 
@@ -276,7 +279,7 @@ class Rules:
 
     def _listed(self, tag: int, read_by: str, row: tables.Row, attribute_type: str) -> Rule:
         vr = vr_of(tag).split(" ")[0]
-        basic = resolve(row.basic, attribute_type)
+        basic = resolve(row.basic, "1" if tag in _OF_CODES and not attribute_type else attribute_type)
         if basic is Action.DUMMY and vr == "UI":
             basic = Action.UID  # Annotation Group UID is coded D; a UID that others may point at
         elif basic is Action.DUMMY and vr == "SQ" and "D" not in row.basic:
