@@ -18,7 +18,7 @@ from anonymizer.engine.types import occurring
 from anonymizer.statement import lines, statement
 from flows.cli import app
 from tests import samples
-from tests.samples import element, output, tag
+from tests.samples import element, output, sequence, tag
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,7 +81,17 @@ def test_a_site_extends_a_shipped_profile_by_option_and_by_attribute(tmp_path: P
         ('extends = "research"\n[attributes]\nStationName = "hide"', "'hide' is none of"),
         ('extends = "research"\n[attributes]\nPatientID = "keep"', "PatientID cannot be treated otherwise"),
         ('extends = "research"\n[attributes]\n"(0009,1001)" = "keep"', "no attribute of the standard"),
-        ('extends = "research"\n[attributes]\nRetrieveURL = "keep"', "RetrieveURL cannot be kept: a link"),
+        ('extends = "research"\n[attributes]\nRetrieveURL = "keep"', "'keep' is not possible: a link"),
+        (
+            'extends = "research"\n[attributes]\nMediaStorageSOPInstanceUID = "keep"',
+            "File Meta Information is made new",
+        ),
+        ('extends = "research"\n[attributes]\nItem = "remove"', "no part of a data set"),
+        ('extends = "research"\n[attributes]\nExtendedOffsetTable = "remove"', "made new from the frames"),
+        ('extends = "research"\n[attributes]\n"(0010,0013)" = "keep"', "newer than the dictionary"),
+        ('extends = "research"\n[attributes]\nStudyDate = "empty"\n"(0008,0020)" = "dummy"', "named twice"),
+        ('extends = "research"\n[options]\nadd = ["retain_uids"]\nremove = ["retain_uids"]', "at once: retain_uids"),
+        ('extends = "research"\n[vocabulary]\nlist = ["oncolung"]', "unknown: list in [vocabulary]"),
         ('extends = "research"\n[attributes]\nStationName = 3', "StationName has to be one of"),
         ('extends = "research"\n[vocabulary]\nwords = ["two words"]', "two words"),
         ("extends = ", "no TOML file"),
@@ -92,10 +102,58 @@ def test_what_no_profile_can_say_is_refused_with_what_is_wrong(tmp_path: Path, t
         load_profile(site(tmp_path, text))
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+FAULTY = """
+extends = "basic"
+colour = 1
+[options]
+add = ["retain_everything", "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"]
+remove = ["retain_uids"]
+[attributes]
+NoSuchThing = "keep"
+StudyDate = "delete"
+PatientName = "keep"
+PatientComments = "uid"
+StationName = 3
+Rows = "remove"
+[vocabulary]
+words = ["two words", "fine", "x"]
+"""
+FAULTS = (
+    *(
+        "colour",
+        "retain_everything",
+        "exclude each other",
+        "no option retain_uids",
+        "NoSuchThing",
+        "StudyDate: 'delete'",
+    ),
+    *("PatientName", "PatientComments (LT): 'uid'", "StationName", "Rows (US): 'remove'", "'two words'", "'x'"),
+)
+
+
+def test_all_that_is_wrong_is_told_at_once_a_fault_a_line_under_the_name_of_the_file(tmp_path: Path) -> None:
+    path = site(tmp_path, FAULTY)
     with pytest.raises(ProfileError) as told:
-        load_profile(site(tmp_path, 'extends = "none"\ncolour = 1\n[attributes]\nNoSuchThing = "keep"'))
-    assert all(one in str(told.value) for one in ("colour", "extends", "NoSuchThing"))
+        load_profile(path)
+    first, *others = str(told.value).splitlines()
+    assert first == f"profile {path} cannot be used:"
+    assert len(others) == len(FAULTS)
+    assert [sum(fault in line for line in others) for fault in FAULTS] == [1] * len(FAULTS)
+
+
+@pytest.mark.parametrize("command", [["show"], ["statement"], ["diff", "basic"]])
+def test_the_command_tells_each_fault_on_a_line_of_its_own(tmp_path: Path, command: list[str]) -> None:
+    path = site(tmp_path, FAULTY)
+    result = CliRunner().invoke(app, ["profile", *command, str(path), *(["."] if command[0] == "diff" else [])])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[0] == f"entwash: profile {path} cannot be used:"
+    assert len(result.stderr.splitlines()) == 1 + len(FAULTS)
+
+
+def test_a_profile_that_is_made_by_hand_tells_all_that_is_wrong_too() -> None:
+    with pytest.raises(ProfileError) as told:
+        Profile.of("hand", options=["none"], overrides={tag("PatientID"): "keep"}, words=["a b", "c d"])
+    assert len(str(told.value).splitlines()) == 5
 
 
 def test_a_profile_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -142,6 +200,54 @@ def test_an_override_that_keeps_more_withdraws_every_claim_and_says_so() -> None
     said = statement(weak)
     assert "(0008,1010) StationName: keep (lets more stand than the profile" in said
     assert "- none: the site's own changes" in said
+
+
+@pytest.mark.parametrize(
+    ("keyword", "word", "options"),
+    [
+        ("ContentSequence", "dummy", []),  # of Type 1, 2 or 3 as without it; where the IOD has none, it stays
+        ("AdmittingDiagnosesCodeSequence", "dummy", []),  # coded strings in it stay, and it went
+        ("PatientSex", "keep", ["retain_patient_characteristics"]),  # in sequences coded D, where no option holds
+        ("CTExposureSequence", "clean", []),  # texts in its items would be dummies
+        ("CodeMeaning", "clean", []),  # of a hospital's own code it would be a dummy
+        ("DimensionIndexPrivateCreator", "clean", ["retain_safe_private"]),
+        ("ICCProfile", "keep", []),
+    ],
+)
+def test_an_override_that_lets_more_stand_anywhere_withdraws_every_claim(
+    keyword: str, word: str, options: list[str]
+) -> None:
+    assert Rules(Profile.of("weak", options=options, overrides={tag(keyword): word})).claims == ()
+
+
+def test_an_override_that_weakens_only_where_the_iod_has_no_such_attribute_is_seen() -> None:
+    weak = Profile.of("weak", overrides={tag("ContentSequence"): "dummy"})
+    of_types = {kind: Rules(weak).rule(tag("ContentSequence"), "SQ", kind).action for kind in ("1", "2", "3", "")}
+    basic = Rules(Profile.of("basic"))
+    assert {
+        kind for kind, action in of_types.items() if action is not basic.rule(tag("ContentSequence"), "SQ", kind).action
+    } == {""}
+    items = sequence(tag("ContentSequence"), samples.item(element(tag("ValueType"), "CS", "ZQTERM")))
+    assert b"ZQTERM" in released(weak, items)
+    assert b"ZQTERM" not in released(basic.profile, items)
+    assert Rules(weak).weakened == (tag("ContentSequence"),)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "word", "options"),
+    [
+        ("DateOfLastCalibration", "keep", ["retain_device_identity", "retain_longitudinal_full_dates"]),
+        ("SeriesDescription", "clean", ["clean_descriptors"]),
+        ("Manufacturer", "keep", []),
+        ("ReferencedImageSequence", "keep", []),
+        ("FrameOfReferenceUID", "uid", []),
+    ],
+)
+def test_an_override_that_says_what_is_done_anyway_withdraws_nothing(
+    keyword: str, word: str, options: list[str]
+) -> None:
+    rules = Rules(Profile.of("same", options=options, overrides={tag(keyword): word}))
+    assert rules.claims == ("113100", *sorted(OPTION_CODES[option] for option in options))
 
 
 @pytest.mark.parametrize("word", ["remove", "empty", "dummy"])
