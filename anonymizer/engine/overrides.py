@@ -43,7 +43,7 @@ _FIXED = {
     "it is made new from the frames": _tags("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
 }
 # What says how pixels are read, and the colours that they are numbers of (PS3.3 C.7.6.3).
-_FOR_PIXELS = frozenset(deciding.DECIDING) | _tags(
+FOR_PIXELS = frozenset(deciding.DECIDING) | _tags(
     *(
         f"{colour}PaletteColorLookupTable{what}"
         for colour in ("Red", "Green", "Blue")
@@ -94,7 +94,7 @@ def _obstacle(tag: int, word: str, options: frozenset[str]) -> str:
     """Return why one word is not possible, nothing where it is."""
     if reason := _fixed(tag):
         return reason
-    if tag in _FOR_PIXELS:
+    if tag in FOR_PIXELS:
         return "" if word == "keep" else "an image cannot be read without it"
     vr = _vr(tag)
     if word == "dummy" and vr in _WITHOUT_DUMMY:

@@ -9,14 +9,15 @@ import re
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from pydicom.datadict import dictionary_VR
 
 from anonymizer.engine import content, overrides, tables
+from anonymizer.engine.overrides import MODIFIED_DATES
 from anonymizer.engine.private import listed_vr
 from anonymizer.engine.profile import (
     BASIC_CODE,
-    MODIFIED_DATES,
     OPTION_CODES,
     PATIENT_CHARACTERISTICS,
     RETAIN_UIDS,
@@ -238,7 +239,7 @@ class Rules:
         """Tell whether a sequence inside a replaced one carries references or the names of concepts."""
         return tag in self._kept.structure
 
-    @property
+    @cached_property
     def weakened(self) -> tuple[int, ...]:
         """Return the attributes of which an override lets more stand than the profile without it, at any place."""
         types = ("1", "2", "3", "")
