@@ -112,7 +112,7 @@ def _not_kept(vr: str, options: frozenset[str]) -> str:
     if vr == "UN":
         return "a value of unknown VR could be anything"
     if vr in DATES and FULL_DATES not in options:
-        return f"dates and times stay only with the option {FULL_DATES}, and with {MODIFIED_DATES} as that has it"
+        return f"the option {FULL_DATES} keeps dates and times, {MODIFIED_DATES} moves dates and keeps times"
     return ""
 
 
