@@ -24,6 +24,7 @@ from flows import lineage
 from flows.errors import TransientError
 from flows.ledger import Ledger, LedgerError
 from flows.records import RunStarted, Settled, StudyOutcome
+from tests.cases import case
 from tests.ledgers import NOON, delivery, finished, outcome, seen, started
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -101,6 +102,7 @@ def test_a_folder_may_have_an_odd_name(tmp_path: Path) -> None:
         ]
 
 
+@case(104)
 def test_a_disk_that_fails_is_one_clear_error_and_leaves_nothing_behind(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     (tmp_path / "studies").rename(tmp_path / "away")
@@ -234,6 +236,7 @@ def write_until_killed(directory: Path, pipe: Connection) -> None:
         pipe.send_bytes(b".")
 
 
+@case(104)
 def test_a_writer_killed_in_the_middle_leaves_only_whole_records(tmp_path: Path) -> None:
     acknowledged = 0
     halves: list[Path] = []

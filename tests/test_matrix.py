@@ -13,14 +13,17 @@ from datetime import date, timedelta
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom import uid
 
-from anonymizer import Released, load_profile
+from anonymizer import Anonymizer, Profile, Released, load_profile
+from anonymizer.engine import values
 from anonymizer.engine.pseudonyms import Subject
 from tests import samples
 from tests.oracle import OPTIONS, RESOLUTION, Attribute, Fate, Oracle, Place, Step
-from tests.oracle_judge import Judge, told
-from tests.oracle_plants import Plant, Spot, survivors
+from tests.oracle_judge import DUMMIES, Judge, told
+from tests.oracle_plants import Plant, Spot, canary, survivors
 from tests.oracle_scenes import Scene
 from tests.oracle_table import rows, rows_by_tag, vr_of
 from tests.oracle_types import PUBLISHED, TABLES, published_types, types_of
@@ -114,10 +117,13 @@ oracle = cache(Oracle)
 
 def check(scene: Scene, profile: str) -> None:
     """Anonymize a scene and hold what comes out against the oracle."""
-    engine = samples.engine(*PROFILES[profile])
+    judged(scene, PROFILES[profile], samples.engine(*PROFILES[profile]))
+
+
+def judged(scene: Scene, options: tuple[str, ...], engine: Anonymizer) -> None:
     result = engine.anonymize(scene.source)
     assert isinstance(result, Released), result
-    complaints = Judge(scene, result.data, engine.pseudonyms).complaints(oracle(*PROFILES[profile]))
+    complaints = Judge(scene, result.data, engine.pseudonyms).complaints(oracle(*options))
     if complaints:
         pytest.fail(told(complaints), pytrace=False)
 
@@ -144,6 +150,17 @@ def test_wherever_the_iod_defines_an_attribute_its_type_decides(scene: Scene, pr
 @pytest.mark.parametrize("sop_class", sorted(treated()), ids=lambda one: uid.UID(one).keyword)
 def test_the_types_decide_in_every_object_that_is_treated(sop_class: str, profile: str) -> None:
     check(Scene("wherever defined", sop_class, EXPLICIT), profile)
+
+
+# Any options together, but the two about dates.
+COMBINED = st.sets(st.sampled_from(OPTIONS), min_size=2).filter(lambda options: not options.issuperset(_DATES))
+
+
+@pytest.mark.parametrize("scene", [FIVE[0], FIVE[9]], ids=str)
+@settings(max_examples=40, deadline=None)
+@given(options=COMBINED)
+def test_options_combine_freely(scene: Scene, options: set[str]) -> None:
+    judged(scene, tuple(sorted(options)), samples.anonymizer(Profile.of("combined", options=options)))
 
 
 def test_every_row_stands_in_five_places_in_two_encodings() -> None:
@@ -202,7 +219,8 @@ FATES = {
     Fate.KEPT: (CT, "PatientSex", RESEARCH),
     Fate.ITEMS: (CT, "ReferencedImageSequence", ()),
 }
-DUMMIES = {"AS": "000D", "DT": "19000101", "PN": "DEIDENTIFIED^DUMMY", "UI": "2.25.1"}
+# Another value that is as valid, for each VR of these.
+NEARLY = {"AS": "001D", "DT": "19000102000000", "PN": "DEIDENTIFIED^DOE", "UI": "2.25.1", "CS": "NONE", "LO": "NONE"}
 
 
 def answers(plant: Plant, subject: Subject) -> dict[Fate, bytes]:
@@ -215,8 +233,8 @@ def answers(plant: Plant, subject: Subject) -> dict[Fate, bytes]:
     values = {
         Fate.EMPTY: "",
         Fate.KEPT: text,
-        Fate.DUMMY: DUMMIES.get(vr, "DEIDENTIFIED"),
         Fate.OTHER: f"{text}X",
+        **({Fate.DUMMY: DUMMIES[vr].decode()} if vr in DUMMIES else {}),
         **({Fate.UID: pseudonyms.uid(text)} if vr == "UI" else {}),
         **({Fate.CAPPED: "090Y"} if vr == "AS" else {}),
         **({Fate.PSEUDONYM: pseudonyms.patient_id(subject)} if number == samples.tag("PatientID") else {}),
@@ -244,6 +262,35 @@ def test_every_wrong_answer_is_told_and_the_right_one_is_not(fate: Fate) -> None
         assert judge.fate(plant) is answer
         objected |= {answer} if found else set()
     assert objected == set(answers(plant, subject)) - {fate}
+
+
+@pytest.mark.parametrize("fate", [one for one in FATES if one not in {Fate.REMOVED, Fate.EMPTY, Fate.ITEMS}])
+def test_a_valid_value_that_is_not_the_dummy_is_none(fate: Fate) -> None:
+    sop_class, keyword, _ = FATES[fate]
+    scene = next(one for one in [*FIVE, *MORE] if one.sop_class == sop_class and one.spots == (TOP,))
+    plant = next(one for one in scene.plants if one.attribute.tag == samples.tag(keyword) and not one.item)
+    own = [one for one in scene.own() if one[:4] != samples.header(plant.attribute.tag, "UN", 0)[:4]]
+    for value, expected in ((NEARLY[plant.vr], Fate.OTHER), (DUMMIES.get(plant.vr, b"").decode(), Fate.DUMMY)):
+        output = samples.file(
+            samples.merged(own, [samples.element(plant.attribute.tag, plant.vr, value)]), sop_class=sop_class
+        )
+        if value:
+            assert Judge(scene, output, samples.engine().pseudonyms).fate(plant) is expected
+
+
+def test_the_judge_knows_a_dummy_for_every_vr_that_the_rows_have() -> None:
+    vrs = {plant.vr for scene in FIVE for plant in scene.plants}
+    assert vrs - set(DUMMIES) == {"OB", "OW", "SQ", "UI", "UN", "US"}
+    for scene in FIVE:
+        assert [plant.value for plant in scene.plants if plant.value in DUMMIES.values()] == []
+
+
+def test_the_dummies_of_the_engine_are_the_judges_word_for_word() -> None:
+    """Of a VR that no row comes to a dummy in, too: a site's own profile can ask for one of any attribute."""
+    assert {vr: values.dummy(vr, canary(vr, 7)) for vr in DUMMIES} == DUMMIES
+    assert {values.dummy(vr, b"Quillfeather" * size) for vr in ("OB", "OW") for size in (1, 9)} == {b"\0\0"}
+    assert (values.dummy("US", b"\1\2\3\4"), values.dummy("FD", bytes(range(8)))) == (bytes(4), bytes(8))
+    assert (values.dummy("DS", b"1.5\\2\\3"), values.dummy("UN", b"Quillfeather")) == (b"0\\0\\0", None)
 
 
 def test_a_canary_that_moved_elsewhere_is_told() -> None:

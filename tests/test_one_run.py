@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from mmap import mmap
@@ -24,7 +24,9 @@ from flows.orthanc import Orthanc, client
 from flows.route import _moved
 from flows.sites import Server
 from flows.study import move
+from tests.cases import case
 from tests.hospital import Place, ask, counts, emptied, files_of
+from tests.orthanc_server import OrthancServer
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
 
@@ -209,6 +211,7 @@ def _fail(data: bytes) -> bytes:
 OTHER = studies.to_bytes(studies.ct(1, 7, 1, 1, rows=16)[0])
 
 
+@case(104)
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -228,6 +231,7 @@ def test_a_hospital_that_answers_amiss_leaves_the_study_in_flight(
     assert (counts(place.cloud), place.balance().in_flight) == (0, 6)
 
 
+@case(105)
 def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(place: Place) -> None:
     place.receive(CT)
     name = str(studies.ct(1, 1, 1, 1, rows=16)[0].PatientName)
@@ -249,6 +253,7 @@ def test_a_picture_that_lost_its_pixels_is_held(place: Place) -> None:
     assert (outcome.reason, counts(place.cloud)) == ("pixel-data-missing", 0)
 
 
+@case(103)
 def test_other_bytes_in_the_cloud_are_held_and_never_overwritten(place: Place) -> None:
     place.receive(CT)
     place.run()
@@ -265,6 +270,7 @@ def test_other_bytes_in_the_cloud_are_held_and_never_overwritten(place: Place) -
     assert place.balance().balanced
 
 
+@case(104)
 def test_a_cloud_that_goes_away_in_the_middle_costs_nothing_but_time(place: Place) -> None:
     place.receive(CT)
     with place.desk() as desk:
@@ -298,6 +304,7 @@ def test_a_wrong_password_is_a_clear_error(place: Place, monkeypatch: pytest.Mon
         desk.check()
 
 
+@case(105)
 def test_nothing_of_a_patient_stands_in_the_lineage_or_the_cloud(place: Place) -> None:
     place.receive(instance.data for instance in studies.north())
 
@@ -311,6 +318,7 @@ def test_nothing_of_a_patient_stands_in_the_lineage_or_the_cloud(place: Place) -
             assert spelling.lower() not in kept, planted.kind
 
 
+@case(107)
 def test_no_hospital_identifier_of_orthanc_stands_in_the_lineage(place: Place) -> None:
     place.receive(CT)
     place.run()
@@ -320,6 +328,39 @@ def test_no_hospital_identifier_of_orthanc_stands_in_the_lineage(place: Place) -
                    for one in ask(place.hospital, "GET", f"/{level}")[1]]  # fmt: skip
     assert len(identifiers) == 9
     assert not [one for one in identifiers if one.encode() in kept]
+
+
+@case(107)
+def test_what_orthanc_notes_beside_an_object_in_the_cloud_tells_nothing_of_its_source(place: Place) -> None:
+    """Its metadata (who sent it, from where, when) and its attachments, at every level."""
+    place.receive(instance.data for instance in studies.north())
+    theirs = {one for level in LEVELS for one in ask(place.hospital, "GET", f"/{level}")[1]}
+    place.run()
+
+    notes = dict(noted(place.cloud))
+    assert set(notes) >= {"metadata of studies", "metadata of instances", "attachments of instances"}
+    texts = {one.encode() for one in theirs} | {one for planted in studies.PLANTED for one in planted.spellings}
+
+    def told(server: OrthancServer) -> int:
+        everything = b"\n".join(note for _, note in noted(server)).lower()
+        return sum(text.lower() in everything for text in texts)
+
+    assert len(theirs) > 40
+    assert (told(place.cloud), told(place.hospital) > 20) == (0, True)
+
+
+LEVELS = ("patients", "studies", "series", "instances")
+
+
+def noted(server: OrthancServer) -> Iterator[tuple[str, bytes]]:
+    """Yield all that a server keeps beside its objects: their metadata, by name, and their attachments."""
+    for level in LEVELS:
+        for one in ask(server, "GET", f"/{level}")[1]:
+            for kind, end in (("metadata", ""), ("attachments", "/data")):
+                for name in ask(server, "GET", f"/{level}/{one}/{kind}")[1]:
+                    value = ask(server, "GET", f"/{level}/{one}/{kind}/{name}{end}")[1]
+                    told = value if isinstance(value, bytes) else repr(value).encode()
+                    yield f"{kind} of {level}", studies.inflated(told) if told[128:132] == b"DICM" else told
 
 
 def test_lineage_counts_references_that_hold(place: Place) -> None:

@@ -27,6 +27,7 @@ from flows.errors import FlowsError, GoneError, RefusedError, TerminalError, Tra
 from flows.orthanc import Delivery, Orthanc, orthanc_id
 from flows.orthanc.client import _PAGE
 from flows.sites import Server
+from tests.cases import case
 from tests.orthanc_server import PASSWORD, OrthancServer
 
 ROOT = "1.2.826.0.1.3680043.8.498"
@@ -131,6 +132,7 @@ def test_a_wrong_password_is_told_with_the_variable_that_holds_it(server: Orthan
     assert "ENTWASH_CLOUD_PASSWORD" in str(error)
 
 
+@case(104)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_an_orthanc_that_is_away_is_worth_another_attempt(server: OrthancServer, question: str) -> None:
     with socket.socket() as unused:
@@ -205,6 +207,7 @@ def orthanc_error(code: int) -> str:
     return f'{{"OrthancStatus": {code}, "Uri": "/instances/{PLANTED}", "Details": "/storage/{PLANTED}"}}'
 
 
+@case(104)
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize(
     ("reply", "kind", "hint"),
@@ -255,12 +258,14 @@ def test_a_connection_that_orthanc_closed_while_idle_costs_no_attempt() -> None:
     assert len(asked) == 3
 
 
+@case(104)
 def test_a_server_that_keeps_hanging_up_is_asked_twice_and_no_more() -> None:
     with answering(b"") as (server, asked):
         failure(server, "fetch")
     assert len(asked) == 2
 
 
+@case(105)
 def test_no_log_line_shows_an_identifier(orthanc: Orthanc, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     one = Instance(study=7)
@@ -391,6 +396,7 @@ def test_a_delivery_is_stored_once_and_found_the_next_time(orthanc: Orthanc) -> 
     assert one.deliver(orthanc) == Delivery("already-there", one.md5, one.md5, sent=False)
 
 
+@case(103)
 def test_other_bytes_of_the_same_instance_are_a_conflict_and_stay(orthanc: Orthanc) -> None:
     first, second = Instance(size=64), Instance(size=66)
     assert first.id == second.id
@@ -399,6 +405,7 @@ def test_other_bytes_of_the_same_instance_are_a_conflict_and_stay(orthanc: Ortha
     assert orthanc.fetch(first.id) == first.data
 
 
+@case(103)
 def test_of_two_who_deliver_other_bytes_at_once_one_is_told(orthanc: Orthanc) -> None:
     ready = threading.Barrier(2)
 
@@ -454,6 +461,7 @@ def test_a_cloud_that_filters_an_instance_out_is_not_believed(tmp_path: Path) ->
         Instance().deliver(orthanc)
 
 
+@case(104)
 def test_an_instance_that_vanishes_right_after_it_was_taken_is_tried_again() -> None:
     one = Instance()
     gone, taken = answer("404 Not Found"), answer("200 OK", f'{{"Status": "Success", "ID": "{one.id}"}}')

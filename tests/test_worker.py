@@ -13,6 +13,7 @@ from anonymizer import Key
 from deployments.demo import studies
 from deployments.demo.servers import Orthanc, PrefectServer, Worker
 from flows import lineage
+from tests.cases import case
 
 SWEEP_SECONDS = 15
 PATIENCE = 120.0
@@ -108,6 +109,7 @@ def test_a_ring_that_was_lost_is_made_good_by_the_schedule(site: Site) -> None:
     assert (site.in_cloud(), set(site.triggers()[before:])) == (10, {"schedule"})
 
 
+@case(104)
 def test_a_worker_killed_in_the_middle_of_a_study_loses_and_doubles_nothing(site: Site) -> None:
     site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 3, 1, 300, rows=16)))
     wait(lambda: site.in_cloud() > 10, pause=0.005)
@@ -132,6 +134,7 @@ def test_a_worker_killed_in_the_middle_of_a_study_loses_and_doubles_nothing(site
     assert (unfinished["n"], twice["n"]) == (1, 0)
 
 
+@case(105)
 def test_nothing_of_a_patient_is_in_what_prefect_keeps(site: Site) -> None:
     site.receive(*(instance.data for instance in studies.south()))
     wait(lambda: site.balanced(310 + 17))

@@ -227,11 +227,7 @@ class Rules:
         source = "Table E.3.10-1, retain_safe_private"
         if vr == "UI":
             return Rule(Action.UID, "U", source), vr
-        if vr in DATES:
-            action = Action.MOVE_DATE if self.profile.moves_dates else Action.KEEP
-            kept = self.profile.moves_dates or self.profile.keeps_dates
-            return Rule(action if kept else Action.REMOVE, "C", source, Action.REMOVE), vr
-        if vr in TEXT:
+        if vr in TEXT:  # no date is listed
             return Rule(Action.CLEAN if vr in DESCRIPTIONS else Action.REMOVE, "C", source, Action.REMOVE), vr
         return Rule(Action.WALK if vr == "SQ" else Action.KEEP, "K", source), vr
 

@@ -9,6 +9,26 @@ whether the output could be that source without its patient, believing only what
     gate.verdict()                                   # findings, references, counts
 
 Identifying values never leave the process that examined them: findings name tags and rules only.
+
+What is asked, and by which room:
+
+    one instance, source beside output                  evidence.examine
+    the study: what all instances show together         verdict.Gate, verdict.Verdict
+    reading, and pairing what stands in one place       reading, pairing
+    one UID, one pseudonym                              uids
+    references that resolved still do; pointers         references, pointers
+    dates moved by one interval; no birth date          dates
+    pixels and geometry are the source's                pixels
+    what a decoder uses of compressed frames            codestreams, segments
+    by format                                           jpeg, scans, jpeg2000, boxes, rle
+    fragments, frames and offset tables                 fragments
+    what has to be gone whatever is claimed             leftovers
+    what an output claims                               markers
+    what identifies a patient, a site or a device       identifiers
+    in which spellings it is searched for               spellings
+    the search itself, and where it looks               search, stretches, locate
+    words that may stand though somebody has the name   terms, makers
+    how a finding is told                               findings.Finding
 """
 
 from anonymizer.gate.evidence import Evidence, Examiner, examine

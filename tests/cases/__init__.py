@@ -36,6 +36,9 @@ HEADINGS: Final = {
     "system": range(103, 111),
 }
 
+# Modules with tests of their own that are about a case too: what Orthanc, Prefect and the ledger do in it.
+LINKED: Final = ("test_ledger", "test_one_run", "test_orthanc", "test_worker")
+
 TESTS: Final[dict[int, list[Callable[..., None]]]] = defaultdict(list)
 """The tests of each case, once the modules are imported."""
 

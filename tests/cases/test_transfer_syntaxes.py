@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -15,7 +16,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments, generate_frames, parse_basic_offsets
 
-from tests import samples
+from tests import real_streams, samples
 from tests.cases import (
     case,
     clean,
@@ -30,7 +31,6 @@ from tests.cases import (
     under_every_option,
     written,
 )
-from tests.codestream_samples import XL_START
 from tests.samples import (
     BIG,
     EXPLICIT,
@@ -48,7 +48,7 @@ from tests.samples import (
 
 END = bytes.fromhex("feffdde000000000")
 BASELINE, JPEG_LS, JPEG_2000 = str(uid.JPEGBaseline8Bit), str(uid.JPEGLSLossless), str(uid.JPEG2000Lossless)
-HTJ2K, JPEG_XL, RLE = str(uid.HTJ2KLossless), "1.2.840.10008.1.2.4.110", str(uid.RLELossless)
+HTJ2K, RLE = str(uid.HTJ2KLossless), str(uid.RLELossless)
 
 in_every_encoding = pytest.mark.parametrize("how", [EXPLICIT, IMPLICIT, BIG], ids=["explicit", "implicit", "big"])
 with_a_table = pytest.mark.parametrize("table", ["none", "basic", "extended"])
@@ -158,7 +158,6 @@ CODECS: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
     "JPEG 2000 lossless": ("MR_small_jp2klossless.dcm", JPEG_2000, plain_2000),
     "JPEG 2000": ("693_J2KI.dcm", str(uid.JPEG2000), plain_2000),
     "JPEG 2000 with a delimiter in it": ("JPEG2000-embedded-sequence-delimiter.dcm", str(uid.JPEG2000), plain_2000),
-    "HTJ2K": ("MR_small_jp2klossless.dcm", HTJ2K, plain_2000),
     "RLE": ("MR_small_RLE.dcm", RLE, as_it_is),
     "RLE of colours": ("SC_rgb_rle_2frame.dcm", RLE, as_it_is),
     "RLE of 32 bits": ("SC_rgb_rle_32bit_2frame.dcm", RLE, as_it_is),
@@ -197,15 +196,71 @@ def test_what_a_program_wrote_beside_a_picture_is_all_that_may_go(codec: str, pr
     table_is_right(found, "basic")
 
 
+def square(bits: int) -> Dataset:
+    """Return the shape of the pictures of :mod:`tests.real_streams`."""
+    like = Dataset()
+    like.Rows = like.Columns = real_streams.SIDE
+    like.BitsAllocated = like.BitsStored = bits
+    like.HighBit, like.SamplesPerPixel, like.PixelRepresentation = bits - 1, 1, 0
+    like.PhotometricInterpretation = "MONOCHROME2"
+    return like
+
+
+HIGH_THROUGHPUT = {
+    "lossless": (HTJ2K, real_streams.HTJ2K_LOSSLESS),
+    "lossless with RPCL": (str(uid.HTJ2KLosslessRPCL), real_streams.HTJ2K_LOSSLESS),
+    "lossy": (str(uid.HTJ2K), real_streams.HTJ2K_LOSSY),
+}
+
+
 @case(93)
 @in_both_profiles
-def test_a_bare_codestream_of_jpeg_xl_is_held_and_one_in_a_box_comes_out_as_it_was(profile: str) -> None:
-    stream = b"\xff\x0a" + bytes(range(2, 100))
-    boxed = XL_START + box(b"jxlc", stream)
-    data = encapsulated([[boxed]], JPEG_XL, read(samples.ct()), "basic")
-    assert frames_of(read(released(data, profile))) == [boxed]
-    bare = encapsulated([[stream + b"Quillfeather"]], JPEG_XL, read(samples.ct()), "basic")
+@with_a_table
+@pytest.mark.parametrize("kind", HIGH_THROUGHPUT)
+def test_what_an_encoder_of_htj2k_wrote_comes_out_as_it_was_but_for_its_comment(
+    kind: str, table: str, profile: str
+) -> None:
+    """The streams are OpenJPH's own, with the capabilities (CAP) that make them HTJ2K and its name in a comment."""
+    syntax, stream = HIGH_THROUGHPUT[kind]
+    plain = plain_2000(stream)
+    assert b"\xff\x50\x00\x08" in plain
+    data = encapsulated([[stream], [plain]], syntax, square(16), table)
+    found = read(clean(data, "OpenJPH", profile=profile))
+    assert [one.rstrip(b"\0") for one in frames_of(found)] == [plain, plain]
+    assert found.file_meta.TransferSyntaxUID == syntax
+    table_is_right(found, table)
+
+
+XL_LOSSLESS, XL_OF_JPEG = "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111"
+BOXED = {
+    "lossless": (XL_LOSSLESS, real_streams.XL_LOSSLESS_BOXED),
+    "lossy": ("1.2.840.10008.1.2.4.112", real_streams.XL_LOSSY_BOXED),
+}
+
+
+@case(93)
+@in_both_profiles
+@with_a_table
+@pytest.mark.parametrize("kind", BOXED)
+def test_jpeg_xl_in_its_boxes_comes_out_as_its_encoder_wrote_it(kind: str, table: str, profile: str) -> None:
+    """The streams are libjxl's own."""
+    syntax, stream = BOXED[kind]
+    found = read(released(encapsulated([[stream], [stream]], syntax, square(8), table), profile))
+    assert [one[: len(stream)] for one in frames_of(found)] == [stream, stream]
+    assert {len(one) - len(stream) for one in frames_of(found)} <= {0, 1}
+    table_is_right(found, table)
+
+
+@case(93)
+@in_both_profiles
+def test_jpeg_xl_without_boxes_and_of_a_jpeg_with_all_that_this_said_is_held(profile: str) -> None:
+    """Of the bare one nobody can tell where it ends; the other has the JPEG's segments in a box (jbrd)."""
+    assert real_streams.XL_LOSSLESS_BARE in real_streams.XL_LOSSLESS_BOXED
+    bare = encapsulated([[real_streams.XL_LOSSLESS_BARE + b"Quillfeather"]], XL_LOSSLESS, square(8), "basic")
     assert held_clean(bare, "Quillfeather", profile=profile) == "codestream-not-treated"
+    assert b"jbrd" in real_streams.XL_OF_A_JPEG
+    of_jpeg = encapsulated([[real_streams.XL_OF_A_JPEG]], XL_OF_JPEG, square(8), "basic")
+    assert held(of_jpeg, profile).code == "codestream-not-treated"
 
 
 VIDEO = ["MPEG2MPML", "MPEG2MPHL", "MPEG4HP41", "MPEG4HP41BD", "MPEG4HP422D", "HEVCMP51", "HEVCM10P51"]
@@ -282,8 +337,8 @@ def with_comment(stream: bytes, content: bytes) -> bytes:
 @with_a_table
 @pytest.mark.parametrize("syntax", [JPEG_2000, HTJ2K])
 def test_comments_of_jpeg_2000_are_cut_out_and_the_tables_are_put_right(syntax: str, table: str, profile: str) -> None:
-    like = example("MR_small_jp2klossless.dcm")
-    stream = plain_2000(frames_of(like)[0])
+    like = square(16) if syntax == HTJ2K else example("MR_small_jp2klossless.dcm")
+    stream = plain_2000(real_streams.HTJ2K_LOSSLESS if syntax == HTJ2K else frames_of(like)[0])
     dirty = with_comment(stream, b"zqplanted of Quillfeather")
     found = read(clean(encapsulated([[dirty], [stream], [dirty]], syntax, like, table), "zqplanted", profile=profile))
     assert [plain_2000(one) for one in frames_of(found)] == [stream] * 3
@@ -311,11 +366,11 @@ def test_boxes_around_jpeg_2000_are_taken_off(kind: bytes, profile: str) -> None
 @in_both_profiles
 @pytest.mark.parametrize("kind", [b"Exif", b"xml ", b"jumb", b"brob"])
 def test_boxes_around_jpeg_xl_are_taken_off(kind: bytes, profile: str) -> None:
-    stream = b"\xff\x0a" + bytes(range(2, 100))
+    stream = real_streams.XL_LOSSLESS_BARE
     file_type = box(b"ftyp", b"jxl \0\0\0\0jxl ")
     said = box(kind, b"zqplanted of Quillfeather")
     wrapped = box(b"JXL ", b"\r\n\x87\n") + file_type + said + box(b"jxlc", stream) + said
-    found = read(clean(encapsulated([[wrapped]], JPEG_XL, read(samples.ct())), "zqplanted", profile=profile))
+    found = read(clean(encapsulated([[wrapped]], XL_LOSSLESS, square(8)), "zqplanted", profile=profile))
     (left,) = frames_of(found)
     assert stream in left
 
@@ -693,8 +748,52 @@ def test_no_pixel_is_cleaned_so_none_is_re_encoded_and_nothing_says_so(profile: 
     assert found.LossyImageCompressionMethod == "ISO_10918_1"
     assert "BurnedInAnnotation" not in found
     assert {"113101", "113102"} & {one.CodeValue for one in found.DeidentificationMethodCodeSequence} == set()
-    burned = encapsulated([[stream]], BASELINE, like, "basic", element(tag("BurnedInAnnotation"), "CS", "YES"))
-    assert held(burned, profile).code == "burned-in-risk"
+
+
+RISKS = {
+    "a flag": element(tag("BurnedInAnnotation"), "CS", "YES"),
+    "a screen": element(tag("ImageType"), "CS", "DERIVED\\SECONDARY\\SCREEN SAVE"),
+    "a workstation": element(tag("ConversionType"), "CS", "WSD"),
+}
+REGION = sequence(
+    tag("SequenceOfUltrasoundRegions"),
+    item(*(element(tag(f"RegionLocation{corner}"), "UL", bytes(4)) for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1"))),
+)
+
+
+@case(102)
+@under_every_option
+@pytest.mark.parametrize("risk", RISKS)
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_compressed_picture_that_would_have_to_be_cleaned_is_held_under_every_option(
+    codec: str, risk: str, profile: str
+) -> None:
+    """Nothing cleans pixels yet, so nothing that would need it is released, nor claims that it was done."""
+    name, syntax, _ = CODECS[codec]
+    like = example(name)
+    data = encapsulated([[one] for one in frames_of(like)], syntax, like, "basic", RISKS[risk])
+    assert held(data, profile).code == "burned-in-risk"
+
+
+@case(102)
+@in_both_profiles
+@pytest.mark.parametrize("flag", ["NO", ""])
+@pytest.mark.parametrize(
+    "kind", ["UltrasoundImageStorage", "UltrasoundMultiFrameImageStorage", "SecondaryCaptureImageStorage"]
+)
+@pytest.mark.parametrize("codec", ["JPEG baseline", "JPEG 2000", "RLE"])
+def test_a_compressed_picture_of_a_kind_that_shows_names_is_held_whatever_it_says(
+    codec: str, kind: str, flag: str, profile: str
+) -> None:
+    """Even where the object says itself in which region its picture is and its words are not."""
+    name, syntax, _ = CODECS[codec]
+    like = example(name)
+    said = [element(tag("BurnedInAnnotation"), "CS", flag), REGION]
+    data = read(encapsulated([[one] for one in frames_of(like)], syntax, like, "basic", *said))
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = getattr(uid, kind)
+    file = BytesIO()
+    data.save_as(file)
+    assert held(file.getvalue(), profile).code == "burned-in-risk"
 
 
 @case(102)
