@@ -15,6 +15,7 @@ What is asked, and by which room:
     one instance, source beside output                  evidence.examine
     the study: what all instances show together         verdict.Gate, verdict.Verdict
     reading, and pairing what stands in one place       reading, pairing
+    what recurs over a series is read once              memory
     one UID, one pseudonym                              uids
     references that resolved still do; pointers         references, pointers
     dates moved by one interval; no birth date          dates
