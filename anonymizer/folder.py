@@ -27,7 +27,8 @@ from anonymizer.errors import FolderError
 from anonymizer.staging import staging
 
 _NO_FILE = "a link to a folder, a folder that is closed, a pipe or a device"
-_LARGE = 1 << 26
+LARGE = 1 << 26
+"""Files from this size on are mapped and not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
                 path,
                 reason=HoldError("unreadable-file", _NO_FILE).reason,
             )
-        data = _read(path)
+        data = contents(path)
     except OSError as error:
         return Answer(path, reason=HoldError("unreadable-file", f"cannot be read: {error.strerror}").reason)
     result = anonymizer.anonymize(data)
@@ -206,10 +207,10 @@ def _answer(anonymizer: Anonymizer, path: Path, staged: Path) -> Answer:
     return Answer(path, report=result.report, identity=result.report)
 
 
-def _read(path: Path) -> Buffer:
+def contents(path: Path) -> Buffer:
     """Return what a file holds; a large one is mapped, so that its picture goes from disk to disk."""
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size < _LARGE:
+        if os.fstat(file.fileno()).st_size < LARGE:
             return file.read()
         return mmap(file.fileno(), 0, access=ACCESS_READ)
 

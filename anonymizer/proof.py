@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from anonymizer.errors import FolderError
-from anonymizer.folder import files_below
-from anonymizer.gate import Finding, Gate, examine
+from anonymizer.folder import contents, files_below
+from anonymizer.gate import Examiner, Finding, Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,20 @@ def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any
 
 
 def _proven(pairs: list[Pair], findings: list[Finding]) -> dict[str, Any]:
-    gate = Gate()
+    gate, examiner = Gate(), Examiner()
     proven: list[Pair] = []
     for pair in pairs:
         missing = _missing(pair)
         if missing:
             findings.append(missing)
             continue
-        output = pair.output.read_bytes()
+        output = contents(pair.output)
         if pair.sha256 and hashlib.sha256(output).hexdigest() != pair.sha256:
             findings.append(_finding("output-changed", pair.output, "not the file that the report describes"))
-        gate.add(examine(pair.source.read_bytes(), output))
+        gate.add(examiner.examine(contents(pair.source), output))
         proven.append(pair)
     for path in sorted({pair.output for pair in proven}):
-        gate.search(path.read_bytes())
+        gate.search(contents(path))
     verdict = gate.verdict()
     findings += verdict.findings
     return {

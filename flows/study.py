@@ -1,7 +1,8 @@
 """Moving one study: extract, anonymize, prove, load, verify, record. Data goes one way.
 
-An instance is in memory alone, and only its output is ever written, to the spool, until the gate has seen
-the whole study. Nothing goes to the cloud before that.
+An instance is in memory alone, and a large one is not in memory at all: it comes by way of a file without a name.
+Only its output is written, to the spool, until the gate has seen the whole study. Nothing goes to the cloud before
+that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from anonymizer import TWO_PATIENTS, Held, Identity, Report
-from anonymizer.gate import Evidence, Gate, Verdict, examine
+from anonymizer.folder import contents
+from anonymizer.gate import Evidence, Examiner, Gate, Verdict
 from flows import records
 from flows.desk import THREADS, Desk
 from flows.errors import TransientError
@@ -65,7 +67,8 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
 
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
     jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]
-    treated = _in_threads(lambda job: _treat(desk, *job), jobs)
+    examiner = Examiner()
+    treated = _in_threads(lambda job: _treat(desk, examiner, *job), jobs)
     outputs = [one for one in treated if isinstance(one, Output)]
     held = [one for one in treated if isinstance(one, Held)]
     identities = [*(one.report for one in outputs), *(one.identity for one in held if one.identity)]
@@ -84,16 +87,17 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     return attempt.delivered(reports, deliveries, verdict)
 
 
-def _treat(desk: Desk, instance: InstanceAtSite, path: Path) -> Output | Held:
+def _treat(desk: Desk, examiner: Examiner, instance: InstanceAtSite, path: Path) -> Output | Held:
     """Extract and anonymize one instance, and let the gate look at both sides while they are at hand."""
-    source = desk.hospital.fetch(instance.orthanc_id)
+    source = desk.hospital.fetch(instance.orthanc_id, size=instance.size, folder=path.parent)
     if len(source) != instance.size:
         raise TransientError("an instance came with another size than the hospital says it has. It will be tried again")
     result = desk.anonymizer.anonymize(source)
     if isinstance(result, Held):
         return result
-    path.write_bytes(result.data)
-    return Output(result.report, examine(source, result.data), path)
+    with path.open("wb") as file:
+        file.writelines(result.parts)
+    return Output(result.report, examiner.examine(source, contents(path)), path)
 
 
 def _check_study(work: Work, known: Sequence[Identity]) -> None:
@@ -128,7 +132,7 @@ def _prove(outputs: Sequence[Output]) -> Verdict:
     for output in outputs:
         gate.add(output.evidence)
     for output in outputs:
-        gate.search(output.path.read_bytes())
+        gate.search(contents(output.path))
     return gate.verdict()
 
 
@@ -137,7 +141,7 @@ def _deliver(desk: Desk, output: Output) -> records.Delivery:
     there = orthanc_id(
         report.patient_id, report.study_instance_uid, report.series_instance_uid, report.sop_instance_uid
     )
-    delivery = desk.cloud.deliver(output.path.read_bytes(), report.md5, there)
+    delivery = desk.cloud.deliver(contents(output.path), report.md5, there)
     return records.Delivery(
         sop_instance_uid=report.sop_instance_uid,
         cloud_md5=delivery.cloud_md5,

@@ -31,6 +31,7 @@ from tests.oracle_types import types_of
 from tests.samples import IMPLICIT, How
 
 _METHOD_CODES = 0x00120064
+_CONCEPT_NAME = 0x0040A043
 # Inside the item of a sequence that a row names: a reference, a date, something that an option retains, and a text
 # of the device, which stays wherever nothing is replaced.
 _CHILDREN = (0x00081155, 0x00080022, 0x00080080, 0x00080070)
@@ -175,6 +176,8 @@ class Scene:
             for plant in self._by_item[item]
             if plant.vr != "SQ" and (item or plant.attribute.tag != MEDIA_STORAGE_SOP_INSTANCE)
         ]
+        if item and item[-1][0].tag == _CONCEPT_NAME:  # what a content item is of is public, and none of a person's
+            elements += _finding(how)
         styles = {spot.path[0]: spot for spot in self.spots if spot.path} if not item else {}
         for step, numbers in self._items[item].items():
             spot = styles.get(step, Spot("", unknown=self.unknown))
@@ -190,3 +193,9 @@ class Scene:
             if step.creator:
                 elements.append(samples.element(step.tag & 0xFFFF0000 | step.tag >> 8 & 0xFF, "LO", step.creator, how))
         return elements
+
+
+def _finding(how: How) -> list[bytes]:
+    """Return the code (121071, DCM, "Finding")."""
+    code = ((0x00080100, "SH", "121071"), (0x00080102, "SH", "DCM"), (0x00080104, "LO", "Finding"))
+    return [samples.element(tag, vr, text, how) for tag, vr, text in code]

@@ -181,7 +181,9 @@ def test_the_number_of_a_release_is_a_version(version: str) -> None:
     assert public_version(version)
 
 
-@pytest.mark.parametrize("version", ["19560314", "SMITH", "7741902", "1.4 SMITH", "", "14.03.1956", "1956-03-14"])
+@pytest.mark.parametrize(
+    "version", ["19560314", "SMITH", "7741902", "1.4 SMITH", "", "14.03.1956", "1956-03-14", "1950.03.14", "14.3.56"]
+)
 def test_anything_else_is_no_version(version: str) -> None:
     assert not public_version(version)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom import uid
+from pydicom.data import get_testdata_file
 
+from anonymizer import Released
 from anonymizer.engine import tables
 from tests import samples
 from tests.codestream_samples import JPEG_PIECES
@@ -233,3 +236,28 @@ def test_empty_sequences_and_empty_items_stay_valid() -> None:
     assert len(at.ReferencedImageSequence) == 0
     assert [len(one) for one in at.AnatomicRegionSequence] == [0, 0]
     assert at[UNLISTED_SEQUENCE][0].Rows == 4
+
+
+# Pixels
+
+
+def views_of(data: bytes) -> list[memoryview]:
+    """Return the parts of an output that are the source's own bytes, and not a copy of them."""
+    result = samples.ENGINES["research"].anonymize(data)
+    assert isinstance(result, Released)
+    return [part for part in result.parts if isinstance(part, memoryview) and part.obj is data]
+
+
+@pytest.mark.parametrize("how", [EXPLICIT, IMPLICIT, BIG], ids=["explicit", "implicit", "big"])
+def test_native_pixels_are_a_view_of_the_source_and_no_copy(how: How) -> None:
+    pixels = bytes(range(32))
+    data = samples.ct(element(0x7FE00010, "OW", pixels, how), how=how)
+    assert [bytes(view) for view in views_of(data)] == [pixels]
+
+
+@pytest.mark.parametrize("name", ["MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm", "693_J2KI.dcm"])
+def test_frames_are_views_of_the_source_and_no_copy_but_for_what_was_cut(name: str) -> None:
+    data = Path(str(get_testdata_file(name, download=False))).read_bytes()
+    views = views_of(data)
+    compressed = len(pydicom.dcmread(BytesIO(data)).PixelData)
+    assert sum(map(len, views)) > compressed * 0.9

@@ -331,7 +331,9 @@ SAID = [
     (REPORT, "ContentSequence/DateTime", ("retain_longitudinal_full_dates",), Fate.DUMMY),  # Type 1
     (REPORT, "ContentSequence/AcquisitionDate", ("retain_longitudinal_full_dates",), Fate.REMOVED),
     # But a date that moved is a replacement itself, and references have to hold.
-    (REPORT, "ContentSequence/DateTime", RESEARCH, Fate.MOVED),
+    (REPORT, "ContentSequence/ObservationDateTime", RESEARCH, Fate.MOVED),
+    # Of what a content item is the date, only its concept tells.
+    (REPORT, "ContentSequence/DateTime", RESEARCH, Fate.DUMMY),
     (REPORT, "ContentSequence/AcquisitionDate", RESEARCH, Fate.MOVED),
     (REPORT, "ContentSequence/ReferencedStudySequence/ReferencedSOPInstanceUID", ("retain_uids",), Fate.KEPT),
     (REPORT, "ContentSequence/NumericValue", RESEARCH, Fate.DUMMY),  # no row, and no code to follow but the sequence's

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
+from mmap import mmap
+from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
 
+from anonymizer import folder as anonymizer_folder
 from deployments.demo import studies
 from flows import lineage
 from flows.errors import TerminalError, TransientError
 from flows.inventory import find_work
-from flows.orthanc import Orthanc
+from flows.orthanc import Orthanc, client
 from flows.route import _moved
 from flows.sites import Server
 from flows.study import move
 from tests.cases import case
-from tests.hospital import Place, ask, counts, files_of
+from tests.hospital import Place, ask, counts, emptied, files_of
 from tests.orthanc_server import OrthancServer
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
@@ -52,6 +57,31 @@ def test_a_second_run_loads_nothing(place: Place) -> None:
 
     assert place.run() == []
     assert counts(place.cloud) == 6
+
+
+def test_large_instances_go_by_the_disk_and_come_out_the_same(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory is neither source nor output; large is here what has a thousand octets."""
+    place.receive(CT)
+    small = {delivery.cloud_md5 for outcome in place.run() for delivery in outcome.deliveries}
+    shutil.rmtree(place.folder / "lineage")
+    emptied(place.cloud)
+    for room in (client, anonymizer_folder):
+        monkeypatch.setattr(room, "LARGE", 1000)
+    fetched: list[object] = []
+    fetch = Orthanc.fetch
+
+    def watched(*one: Any, **more: Any) -> bytes | mmap:
+        fetched.append(fetch(*one, **more))
+        return fetched[-1]  # type: ignore[return-value]  # what fetch returned
+
+    monkeypatch.setattr(Orthanc, "fetch", watched)
+
+    (outcome,) = place.run()
+
+    assert {type(one) for one in fetched} == {mmap}
+    assert {delivery.cloud_md5 for delivery in outcome.deliveries} == small
+    assert {delivery.outcome for delivery in outcome.deliveries} == {"stored"}
+    assert [path for path in (place.folder / "lineage").rglob("*") if path.is_file() and "spool" in path.parts] == []
 
 
 def test_a_lost_ledger_doubles_nothing(place: Place) -> None:
@@ -169,9 +199,9 @@ class Amiss(Orthanc):
         super().__init__(server)
         self._answer = answer
 
-    def fetch(self, orthanc_id: str) -> bytes:
+    def fetch(self, orthanc_id: str, *, size: int = 0, folder: Path | None = None) -> bytes:
         """Get an instance's file, or what becomes of it on the way."""
-        return self._answer(super().fetch(orthanc_id))
+        return self._answer(bytes(super().fetch(orthanc_id, size=size, folder=folder)))
 
 
 def _fail(data: bytes) -> bytes:

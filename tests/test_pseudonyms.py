@@ -349,7 +349,7 @@ def test_what_holds_source_values_does_not_show_them() -> None:
 
 def test_a_patient_named_again_in_an_item_is_the_same_person() -> None:
     issuer = element(0x00100021, "LO", "NORTH")
-    same = item(element(0x00100020, "LO", samples.PATIENT_ID), element(0x0040A121, "DA", samples.STUDY_DATE))
+    same = item(element(0x00100020, "LO", samples.PATIENT_ID), element(0x00080022, "DA", samples.STUDY_DATE))
     blank = item(element(0x00100020, "LO", "  "))
     other = item(element(0x00100020, "LO", "SOMEBODY"))
     at = output(samples.ct(issuer, sequence(samples.UNLISTED_SEQUENCE, same, blank, other)))
@@ -357,4 +357,4 @@ def test_a_patient_named_again_in_an_item_is_the_same_person() -> None:
     ids = [one.PatientID for one in items]
     assert ids[:2] == [at.PatientID] * 2
     assert ids[2] != at.PatientID
-    assert items[0].Date == at.StudyDate
+    assert items[0].AcquisitionDate == at.StudyDate

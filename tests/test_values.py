@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import pydicom
 import pytest
 from pydicom import uid
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
 from tests import samples
@@ -100,7 +102,6 @@ def test_unknown_vrs_are_read_by_the_dictionary() -> None:
         ("SliceThickness", "DS", "2.5\\Bartholomew"),
         ("PatientSex", "CS", "Bartholomew"),
         ("BodyPartExamined", "CS", "bartholomew"),
-        ("PlanarConfiguration", "US", "abc"),
         ("PatientAge", "AS", "Quill"),
     ],
 )
@@ -424,9 +425,80 @@ def test_a_date_that_stands_for_none_does_not_show_by_how_far_the_others_moved(p
     assert at.StudyDate == samples.moved(samples.STUDY_DATE)
 
 
-def test_a_month_and_a_day_are_no_offset_from_utc() -> None:
-    at = output(samples.ct(element(tag("AcquisitionDateTime"), "DT", "2017-0314")))
+@pytest.mark.parametrize("written", ["2017-0314", "2017-0315", "2017-0330", "201703-0315", "2017031410-0315"])
+def test_a_month_and_a_day_are_no_offset_from_utc(written: str) -> None:
+    at = output(samples.ct(element(tag("AcquisitionDateTime"), "DT", written)))
     assert at.AcquisitionDateTime == "19000101000000"
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+def test_a_number_whose_sign_only_pixel_representation_tells_keeps_it(sign: int) -> None:
+    inner = samples.IMPLICIT
+    last = item(element(0x00409211, "SS", struct.pack("<h", -1024), inner), how=inner)
+    at = output(
+        samples.ct(
+            element(0x00280120, "UN", struct.pack("<h", -2000)),
+            samples.us(0x00280103, sign),
+            sequence(0x00409096, last, vr="UN"),
+        )
+    )
+    assert at.PixelPaddingValue == (-2000 if sign else 0x10000 - 2000)
+    assert element(0x00409211, "UN", struct.pack("<h", -1024)) in released(
+        samples.ct(sequence(0x00409096, last, vr="UN"))
+    )
+
+
+def test_of_several_coded_strings_only_the_one_that_is_none_is_replaced() -> None:
+    at = output(samples.ct(element(tag("ImageType"), "CS", "DERIVED\\PRIMARY\\AXIAL\\GSI MONO KEV 70.0")))
+    assert list(at.ImageType) == ["DERIVED", "PRIMARY", "AXIAL", "DEIDENTIFIED"]
+
+
+@pytest.mark.parametrize("keyword", ["OtherStudyNumbers", "TypeOfPatientID", "PatientAlternativeCalendar"])
+def test_what_else_identifies_is_gone(keyword: str) -> None:
+    vr = "IS" if keyword == "OtherStudyNumbers" else "CS"
+    assert keyword not in output(samples.ct(element(tag(keyword), vr, "7741902" if vr == "IS" else "QUILL")))
+
+
+@pytest.mark.parametrize("keyword", ["PatientBodyMassIndex", "MeasuredAPDimension", "MeasuredLateralDimension"])
+def test_a_measure_of_a_patient_stays_with_the_patients_characteristics_and_nowhere_else(keyword: str) -> None:
+    data = samples.ct(element(tag(keyword), "DS", "31.25"))
+    assert keyword not in output(data, "basic")
+    assert output(data, "research")[keyword].value == 31.25
+
+
+@pytest.mark.parametrize(
+    "keyword", ["SpectroscopyData", "PointCoordinatesData", "VectorGridData", "TrackPointIndexList"]
+)
+def test_numbers_that_an_object_is_not_made_of_are_gone(keyword: str) -> None:
+    vr = dictionary_VR(tag(keyword))
+    assert b"Quillfeather" not in released(samples.ct(element(tag(keyword), vr, b"Quillfeather")))
+    surface = str(uid.SurfaceSegmentationStorage)
+    if keyword == "PointCoordinatesData":
+        data = samples.file(
+            samples.merged(samples.common(sop_class=surface), [element(tag(keyword), vr, struct.pack("<3f", 1, 2, 3))]),
+            sop_class=surface,
+        )
+        assert struct.pack("<3f", 1, 2, 3) in released(data)
+
+
+@pytest.mark.parametrize("octets", [b"Quil", "Qu".encode("utf-16-le"), b"\x11\x00\x77\x00"])
+@pytest.mark.parametrize("how", [samples.EXPLICIT, samples.BIG], ids=["little", "big"])
+def test_a_pointer_at_nothing_that_anybody_knows_is_gone(octets: bytes, how: samples.How) -> None:
+    if not how.little:
+        octets = octets[1::-1] + octets[:1:-1]
+    data = samples.ct(element(tag("FrameIncrementPointer"), "AT", octets, how), how=how)
+    assert "FrameIncrementPointer" not in output(data)
+
+
+@pytest.mark.parametrize(("group", "number"), [(0x0018, 0x1063), (0x0010, 0x0043), (0x2005, 0x1034)])
+def test_a_pointer_at_an_attribute_stays(group: int, number: int) -> None:
+    pointer = element(tag("FrameIncrementPointer"), "AT", struct.pack("<HH", group, number))
+    assert pointer in released(samples.ct(pointer))
+
+
+def test_a_number_of_many_digits_is_none() -> None:
+    assert "SliceThickness" not in output(samples.ct(element(tag("SliceThickness"), "DS", "7" * 33)))
+    assert "SliceThickness" in output(samples.ct(element(tag("SliceThickness"), "DS", "2." + "5" * 20)))
 
 
 @in_both_profiles

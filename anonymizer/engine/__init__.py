@@ -6,7 +6,8 @@ Which attribute gets what
     what goes although nothing would tell               rules.Rules.rule                      kept.toml [removed]
     which letter of X/Z/D                               rules.resolve, types.place_of         types.json
     attributes newer than pydicom's dictionary          rules.vr_of                           newer.toml
-    options, and a site's own overrides                 profile.load_profile                  ../profiles
+    options, and a site's own profile                   profile.load_profile                  ../profiles
+    what a site may say of an attribute                 overrides
     overlays and curves                                 rules.Rules.rule
     icons, and any picture in an item                   walk.plan_of                          table_E_1-1.json
     reports, annotations: what is in a sequence coded D walk.items_of, rules.Rules.inside     kept.toml [structure]
@@ -18,8 +19,10 @@ What a value becomes
     whom an item is about                               context.subject_of, pseudonyms.Subject
     by how many days dates move                         pseudonyms.Pseudonyms.date_shift
     how a date moves; what is a time; ages over 89      dates.move_date, dates.is_time, dates.cap_age
+    content items: dates of events, values of people    content.Concept                       content.toml
     dates that are nobody's and never move              rules.Rules.rule                      kept.toml [fixed_dates]
     dummies, and what of a VR may stay                  values.dummy, values.most_values
+    binary lists of numbers, by SOP class               values                                kept.toml [[shapes]]
     codes and their meanings                            concepts.public_code                  coding_schemes.toml
     descriptions: words, and numbers among them         vocabulary.Vocabulary, numbers        vocabulary
     character sets                                      text.decode

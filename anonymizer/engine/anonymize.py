@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
@@ -173,9 +174,9 @@ class Anonymizer:
             tuple([source.value(tag) for tag in LUT_DESCRIPTORS]),
         )
         # The slow way remembers nothing from instance to instance: nobody counts what it would keep.
-        return self._made(top) if memory is None else memory.top(top, lambda: self._made(top))
+        return self._made(top) if memory is None else memory.top(top, lambda: self._made(top, memory.take))
 
-    def _made(self, top: Top) -> Whole:
+    def _made(self, top: Top, count: Callable[[int], None] = lambda _octets: None) -> Whole:
         encodings = encodings_of(top.character_set)
         subject = subject_of(top.patient_id, top.issuer, top.study, encodings, default_issuer=self._default_issuer)
         modified = markers.longitudinal(self.profile, top.longitudinal)
@@ -185,6 +186,7 @@ class Anonymizer:
             subject=subject,
             days=self.pseudonyms.date_shift(subject),
             study_instance_uid=top.study,
+            sop_class=top.sop_class,
             default_issuer=self._default_issuer,
             encodings=encodings,
             moves_dates=modified == "MODIFIED" and self.profile.moves_dates,
@@ -193,6 +195,7 @@ class Anonymizer:
             blocks=blocks_from(top.creators),
             luts=luts_from(top.luts, little_endian=top.syntax.little_endian),
             little_endian=top.syntax.little_endian,
+            count=count,
         )
         patient_id = self.pseudonyms.patient_id(subject)
         own = markers.markers(self._rules.claims, modified, top.method_codes, top.syntax)

@@ -20,7 +20,8 @@ from anonymizer.engine.vocabulary import Vocabulary
 DUMMY = "DEIDENTIFIED"
 _LONGEST_REMEMBERED = 64
 _LONGEST_MEANING = 64  # characters of an LO (PS3.5 6.2)
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,3}")  # 1.4, 2016; no whole date
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3}){0,3}")  # 1.4, 2016
+_DATE = re.compile(r"(?:19|20)[0-9]{2}\.(?:0?[1-9]|1[0-2])\.[0-9]{1,3}|[0-9]{1,2}\.[0-9]{1,2}\.(?:19|20)?[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def meaning(designator: str, value: str, text: str, vocabulary: Vocabulary) -> s
 
 def public_version(text: str) -> bool:
     """Tell whether a Coding Scheme Version (0008,0103) is a number of a release and nothing else."""
-    return bool(_VERSION.fullmatch(text))
+    return bool(_VERSION.fullmatch(text)) and not _DATE.fullmatch(text)
 
 
 @cache

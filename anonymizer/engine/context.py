@@ -6,11 +6,12 @@ answered there before is remembered in it (see :mod:`anonymizer.engine.memo`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from anonymizer.engine.concepts import public_code
+from anonymizer.engine.content import NO_CONCEPT, Concept
 from anonymizer.engine.private import Blocks, blocks_of
 from anonymizer.engine.pseudonyms import Pseudonyms, Subject
 from anonymizer.engine.rules import Rule, Rules
@@ -45,16 +46,35 @@ class Signs(NamedTuple):
     designator: bytes
     code: bytes
     creators: tuple[tuple[int, bytes], ...]
+    concept: Concept = NO_CONCEPT
     luts: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, values: Sequence[bytes], creators: tuple[tuple[int, bytes], ...]) -> Signs:
-        """Make the signs of an item, given its values of :data:`SIGNS` and its private creators."""
+    def of(cls, values: Sequence[bytes], creators: tuple[tuple[int, bytes], ...], concept: Concept) -> Signs:
+        """Make the signs of an item, given its values of :data:`SIGNS`, its private creators and its concept."""
         character_set, patient_id, issuer, code, designator, long_code, *luts = values
-        return cls(character_set, patient_id, issuer, designator, code or long_code, creators, tuple(luts))
+        return cls(character_set, patient_id, issuer, designator, code or long_code, creators, concept, tuple(luts))
 
+
+_MOST_ENTERED = 1 << 10
+CONTEXT_SIZE = 3000
+"""About how many octets a context needs before anything was answered in it."""
 
 NO_SIGNS = Signs(b"", b"", b"", b"", b"", ())
+
+
+class Plan(NamedTuple):
+    """What is done with an element, whatever its value.
+
+    Attributes
+    ----------
+    read_by, written_in : str
+        VRs: of the value, and of the answer.
+    """
+
+    read_by: str
+    written_in: str
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +91,7 @@ class Context:
         Whom the data set (or the item, where it names a patient of its own) is about.
     days : int
         By how many days the subject's dates move.
-    study_instance_uid : str
+    study_instance_uid, sop_class : str
         Of the source.
     default_issuer : str
         Of patient IDs that come without one.
@@ -95,6 +115,8 @@ class Context:
         Whether numbers are.
     code : (str, str) or None
         Designator and value of the public concept that this item is.
+    of_event : bool
+        Whether this is a content item about an event of the imaging: its dates are treated as others are.
     """
 
     rules: Rules
@@ -102,6 +124,7 @@ class Context:
     subject: Subject
     days: int
     study_instance_uid: str
+    sop_class: str
     default_issuer: str
     encodings: tuple[str, ...]
     moves_dates: bool
@@ -114,26 +137,34 @@ class Context:
     luts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     little_endian: bool = True
     code: tuple[str, str] | None = None
+    of_event: bool = False
     answers: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """What was answered to an element, by its bytes, header included."""
-    plans: dict[bytes, tuple[int, str, Rule] | None] = field(default_factory=dict, repr=False)
-    """By an element's first octets: its tag, the VR by which its value is read, and its rule; None where it goes."""
+    plans: dict[bytes, Plan | None] = field(default_factory=dict, repr=False)
+    """By an element's first octets, what is done with it; None where it goes."""
     below: dict[int, Any] = field(default_factory=dict, repr=False)
     """By the sequence's tag, what is remembered of its items."""
     entered: dict[tuple[int, bool, bool, Signs], Context] = field(default_factory=dict, repr=False)
+    count: Callable[[int], None] = field(default=lambda _octets: None, repr=False)
+    """Told about how many octets each new context below needs."""
 
     def enter(self, tag: int, signs: Signs, *, replaced: bool, cleaned: bool) -> Context:
         """Return the context of an item of the sequence `tag`."""
         key = (tag, replaced, cleaned, signs)
         found = self.entered.get(key)
         if found is None:
-            found = self.entered[key] = self._inside(tag, signs, replaced, cleaned)
+            found = self._inside(tag, signs, replaced, cleaned)
+            if len(self.entered) < _MOST_ENTERED:  # a file can have an item of another kind as often as it likes
+                self.entered[key] = found
+                self.count(CONTEXT_SIZE + octets_in(signs))
         return found
 
     def _inside(self, tag: int, signs: Signs, replaced: bool, cleaned: bool) -> Context:
         encodings = encodings_of(signs.character_set) if signs.character_set else self.encodings
         subject = self._subject(signs, encodings)
         designator, code = (text.decode("latin-1").strip("\0 ") for text in (signs.designator, signs.code))
+        if cleaned and signs.concept != NO_CONCEPT and not signs.concept.is_of_nobody:
+            replaced, cleaned = True, False  # its value is no text that could be cleaned, but a number, a code, an age
         return replace(
             self,
             rules=self.rules.inside(replaced=replaced),
@@ -147,6 +178,7 @@ class Context:
             cleaned=cleaned,
             luts=luts_from(signs.luts, little_endian=self.little_endian),
             code=(designator, code) if not replaced and public_code(designator, code) else None,
+            of_event=signs.concept.is_event,
             answers={},
             plans={},
             below={},
@@ -177,6 +209,13 @@ def subject_of(
         study_instance_uid,
         default_issuer=default_issuer,
     )
+
+
+def octets_in(key: object) -> int:
+    """Return how many octets the texts in a key have, however deep they stand."""
+    if isinstance(key, (bytes, str)):
+        return len(key)
+    return sum(map(octets_in, key)) if isinstance(key, tuple) else 0
 
 
 def blocks_from(creators: tuple[tuple[int, bytes], ...]) -> Blocks:

@@ -7,15 +7,13 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 _DA = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})\.(\d{2})\.(\d{2})")  # the second is ACR-NEMA 300's
-# Offsets from UTC are whole quarters of an hour: in "2017-0314" stands a month and a day.
-_DT = re.compile(
-    r"(\d{4})(?:(\d{2})(?:(\d{2})((?:(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?)?))?)?"
-    r"((?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2]))(?:00|15|30|45))?"
-)
+# An offset from UTC is one that a place on earth has or had.
+_OFFSET = r"\+(?:(?:0\d|1[0-4])00|0[34569]30|0[58]45|1030|1[23]45)|-(?:(?:0\d|1[0-2])00|0[239]30)"
+_TIME = r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?"
+_DT = re.compile(rf"(\d{{4}})(?:(\d{{2}})(?:(\d{{2}})({_TIME})?)?)?({_OFFSET})?")
 _TM = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
 _AS = re.compile(r"(\d{3})([DWMY])")
 
-_DAYS_OF = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
 # What programs write for "no date". Moved, it would show by how far; so would a year that no image was made in.
 _PLACEHOLDERS = frozenset({date(1970, 1, 1)})
 _FIRST_YEAR, _LAST_YEAR = 1920, 2100
@@ -41,6 +39,8 @@ def move_date_time(text: str, days: int) -> str | None:
     if not match:
         return None
     year, month, day, time, offset = match.groups()
+    if offset and offset.startswith("-") and not time:
+        return None  # in "2017-0330" stands a day
     moved = _move(int(year), int(month or 1), int(day or 1), days)
     precision = 8 if day else 6 if month else 4
     return moved and moved[:precision] + (time or "") + (offset or "")
@@ -60,10 +60,8 @@ def cap_age(text: str) -> str | None:
     match = _AS.fullmatch(text)
     if not match:
         return None
-    years = int(match[1]) * _DAYS_OF[match[2]] / _DAYS_OF["Y"]
-    limit = _OLDEST_YEARS if match[2] == "Y" else _OLDEST_YEARS + 1
-    over = years > limit if match[2] == "Y" else years >= limit
-    return OLDEST_AGE if over else text
+    # Three digits of months are 83 years at the most.
+    return OLDEST_AGE if match[2] == "Y" and int(match[1]) > _OLDEST_YEARS else text
 
 
 @lru_cache(maxsize=1 << 12)

@@ -18,7 +18,8 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from anonymizer.engine import encode, values
-from anonymizer.engine.context import NO_SIGNS, SIGNS, Context, Signs
+from anonymizer.engine.content import CONCEPT_NAME, NO_CONCEPT, Concept, concept_of
+from anonymizer.engine.context import CONTEXT_SIZE, NO_SIGNS, SIGNS, Context, Signs, octets_in
 from anonymizer.engine.parse import EXPLICIT_LITTLE, HAS_LONG_LENGTH, VRS, Buffer, Element, parse
 from anonymizer.engine.private import creator_of
 from anonymizer.engine.rules import REMOVED, Action
@@ -27,7 +28,6 @@ from anonymizer.engine.scan import HEAD, MOST_TAGS, Far, Item, Raw, Scanned, Sca
 from anonymizer.engine.walk import Items, Walk, items_of, plain, plan_of
 
 _MOST_OCTETS = 1 << 26
-_CONTEXT = 3000  # what a context needs before anything was answered in it
 _PLAN = 150
 _ENTRY = 250  # what Python needs for a key and its answer, besides their own octets
 
@@ -54,7 +54,7 @@ class Memory(Generic[_Key, _Value]):
         """Return what was made for a key, or make it."""
         found = self._tops.get(key)
         if found is None:
-            self.take(_CONTEXT)
+            self.take(CONTEXT_SIZE + octets_in(key))
             found = self._tops[key] = make()
         return found
 
@@ -154,22 +154,20 @@ class Remembering:
             self._take(_PLAN)
         if plan is None:
             return b""
-        _, vr, rule = plan
         if raw[4:6] in LONG:
             head = raw[:12]
         value = raw[len(head) :]
-        answer = values.apply(rule, tag, vr, value, context)
+        answer = values.apply(plan.rule, tag, plan.read_by, value, context)
         if answer is None:
             return b""
-        if len(answer) == len(value) and not len(value) & 1 and VRS[raw[4:6]] == vr:
+        if len(answer) == len(value) and not len(value) & 1 and VRS[raw[4:6]] == plan.written_in:
             return head + answer
-        return encode.element(tag, vr, answer, EXPLICIT_LITTLE)
+        return encode.element(tag, plan.written_in, answer, EXPLICIT_LITTLE)
 
     def _sequence(self, data: Buffer, tag: int, items: list[Item], context: Context) -> bytes:
         below = context.below.get(tag)
         if below is None:
             below = context.below[tag] = Below.of(tag, context)
-            self._take(_CONTEXT)
         if below.kind is None:
             self._check(items, context.depth)
             return below.instead
@@ -193,12 +191,19 @@ class Remembering:
             data, scanned = raw, self._scanner.whole(raw, context.depth + 1)
         inside = below.usual
         if inside is None or has_signs(scanned.tags):
-            signs = Signs.of(scanned.values(SIGNS), scanned.creators(context.rules))
-            before = len(context.entered)
+            concept = self._concept(data, scanned, context.depth + 1)
+            signs = Signs.of(scanned.values(SIGNS), scanned.creators(context.rules), concept)
             inside = below.enter(tag, signs, context)
-            if len(context.entered) > before:
-                self._take(_CONTEXT)
         return b"".join(self._answers(data, scanned, inside, {}))
+
+    @staticmethod
+    def _concept(data: Buffer, scanned: Scanned, depth: int) -> Concept:
+        (raw,) = scanned.find((CONCEPT_NAME,))
+        if raw is None:
+            return NO_CONCEPT
+        if isinstance(raw, bytes):
+            return concept_of(raw, parse(raw, 0, len(raw), EXPLICIT_LITTLE, depth)[0])
+        return concept_of(data, parse(data, raw.start, raw.stop, EXPLICIT_LITTLE, depth)[0])
 
     def _check(self, items: list[Item], depth: int) -> None:
         """Read what goes as strictly as the slow way does: a file that is broken there is held too."""
@@ -254,7 +259,7 @@ def has_signs(tags: list[int]) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def _has_signs(tags: tuple[int, ...]) -> bool:
-    return any(tag in SIGNS or tag & 0x1FF00 == 0x10000 for tag in tags)
+    return any(tag in SIGNS or tag == CONCEPT_NAME or tag & 0x1FF00 == 0x10000 for tag in tags)
 
 
 def _goes(tag: int, context: Context) -> bool:

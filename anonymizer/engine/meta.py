@@ -45,7 +45,11 @@ DEFLATED_IMAGE_FRAMES = "1.2.840.10008.1.2.8.1"  # PS3.5 A.4.13
 _JPEG_XL = ("1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112")
 TOO_NEW = frozenset({DEFLATED_IMAGE_FRAMES, *_JPEG_XL})  # not in the dictionary of pydicom 3.0
 # Pixels that stand elsewhere, or a stream that is no file.
-_NOT_IN_THE_FILE = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.7")
+_NOT_IN_THE_FILE = (
+    *("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95"),
+    *("1.2.840.10008.1.2.4.204", "1.2.840.10008.1.2.4.205"),
+    "1.2.840.10008.1.2.7",
+)
 
 
 @dataclass(frozen=True, slots=True)

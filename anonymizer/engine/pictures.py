@@ -70,6 +70,8 @@ def _vr(element: Element, file: File) -> str:
 def _native(file: File, element: Element, vr: str, width: int | None, number: Number) -> list[Part]:
     pixels = memoryview(file.data)[element.start : element.stop]
     if width is None:
+        if file.transfer_syntax in TOO_NEW or UID(file.transfer_syntax).is_encapsulated:
+            raise HoldError("length-wrong", "in one piece, in a transfer syntax of fragments", tag=element.tag, vr=vr)
         allocated, high = number(_BITS_ALLOCATED) or 0, number(_HIGH_BIT)
         stored = number(_BITS_STORED) or 0
         bits.check(

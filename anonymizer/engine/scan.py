@@ -11,7 +11,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
-from anonymizer.engine.parse import UNDEFINED, VRS, Buffer, by_dictionary
+from anonymizer.engine.parse import MOST_ELEMENTS, UNDEFINED, VRS, Buffer, by_dictionary
 from anonymizer.engine.rules import Rules
 from anonymizer.engine.runs import LONG, SEQUENCE_END, Runs, Shapes
 
@@ -60,6 +60,11 @@ class Scanned(NamedTuple):
     raws: list[Raw]
     stop: int
 
+    def find(self, tags: tuple[int, ...]) -> list[Raw | None]:
+        """Return elements by their tags; None for what is not there."""
+        where = (places if len(self.tags) <= MOST_TAGS else places.__wrapped__)(tuple(self.tags), tags)
+        return [None if at is None else self.raws[at] for at in where]
+
     def values(self, tags: tuple[int, ...]) -> list[bytes]:
         """Return the values of elements; empty for what is not there.
 
@@ -68,8 +73,7 @@ class Scanned(NamedTuple):
         UnusualError
             When one is longer or of another VR than it should be.
         """
-        where = (places if len(self.tags) <= MOST_TAGS else places.__wrapped__)(tuple(self.tags), tags)
-        return [b"" if at is None else value_of(self.raws[at]) for at in where]
+        return [b"" if raw is None else value_of(raw) for raw in self.find(tags)]
 
     def creators(self, rules: Rules) -> tuple[tuple[int, bytes], ...]:
         """Return the Private Creators, where private attributes may stay."""
@@ -169,6 +173,8 @@ class Scanner:
                     runs.learn(new)
                     new = []
                 tags += run.tags
+                if len(tags) > MOST_ELEMENTS:
+                    raise UnusualError
                 raws += run.raws(data, at)
                 last, at = run.last, end
                 continue
@@ -195,6 +201,8 @@ class Scanner:
             else:
                 runs.learn(new)
                 new = []
+            if len(tags) >= MOST_ELEMENTS:
+                raise UnusualError
             tags.append(tag)
             raws.append(raw)
             last, at = tag, end
@@ -214,6 +222,8 @@ class Scanner:
                 raise UnusualError
         elif vr not in VRS or group == 0xFFFE:
             raise UnusualError
+        elif vr in LONG and length:
+            raise UnusualError  # two octets that are reserved; they are not passed on
         elif vr == b"UN" and not group & 1 and by_dictionary(tag) == "SQ":
             raise UnusualError  # what is in it is in implicit VR
         is_short = vr not in LONG and tag < _PICTURE and length + 8 <= _LONGEST_KEY

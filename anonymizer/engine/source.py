@@ -12,10 +12,9 @@ from anonymizer.engine import deciding, markers, meta, objects, pictures
 from anonymizer.engine.context import CODE_VALUE, Context
 from anonymizer.engine.memo import Memory, Remembering
 from anonymizer.engine.outcome import HoldError
-from anonymizer.engine.parse import EXPLICIT_LITTLE, MOST_ELEMENTS, MOST_IN_ALL, VRS, Buffer, Element, parse
+from anonymizer.engine.parse import EXPLICIT_LITTLE, MOST_IN_ALL, VRS, Buffer, Element, parse
 from anonymizer.engine.rules import Rules
-from anonymizer.engine.scan import Scanned as TakenApart
-from anonymizer.engine.scan import Sequence, UnusualError, value_of
+from anonymizer.engine.scan import UnusualError, value_of
 from anonymizer.engine.walk import Walk, reading_vr
 
 _PICTURE = 0x7FE00000
@@ -177,8 +176,7 @@ class Scanned(Source):
             raise UnusualError  # the slow way counts elements while it reads
         self._remembering = Remembering(file.data, memory)
         self._data_set = self._remembering.scan(file.start)
-        size = self._data_set.stop - file.start
-        if size > _SHORTEST * MOST_IN_ALL or (size > _SHORTEST * MOST_ELEMENTS and _has_many(self._data_set)):
+        if self._data_set.stop - file.start > _SHORTEST * MOST_IN_ALL:
             raise UnusualError
         behind = parse(file.data, self._data_set.stop, len(file.data), file.syntax)
         super().__init__(file, behind)
@@ -212,16 +210,3 @@ class Scanned(Source):
         tags = self._data_set.tags
         at = bisect_left(tags, _OVERLAYS)
         return at < len(tags) and tags[at] >> 24 == _OVERLAYS >> 24
-
-
-def _has_many(scanned: TakenApart) -> bool:
-    """Tell whether a data set, or one in its longer items, has more elements than the slow way would read."""
-    if len(scanned.tags) > MOST_ELEMENTS:
-        return True
-    return any(
-        _has_many(item.scanned)
-        for raw in scanned.raws
-        if isinstance(raw, Sequence)
-        for item in raw.items
-        if item.scanned is not None
-    )

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -84,7 +84,13 @@ def method_codes() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What stays although no row names it; tags throughout."""
+    """What stays although no row names it; tags throughout.
+
+    Attributes
+    ----------
+    shapes : dict
+        Of binary values that stay in some objects only: the UIDs of those SOP classes.
+    """
 
     text: frozenset[int]
     codes: frozenset[int]
@@ -93,6 +99,8 @@ class Kept:
     structure: frozenset[int]
     fixed_dates: frozenset[int]
     removed: frozenset[int]
+    patient: frozenset[int]
+    shapes: dict[int, frozenset[str]]
     modalities: frozenset[str]
     digest: str
 
@@ -106,10 +114,12 @@ def kept() -> Kept:
         text=_tags(keyword for group in data["text"].values() for keyword in group),
         codes=_tags(data["codes"]["attributes"]),
         creators=_tags(data["private_creators"]["attributes"]),
-        binary=_tags(data["binary"]["attributes"]),
+        binary=_tags([*data["binary"]["pictures"], *(one for shape in data["shapes"] for one in shape["attributes"])]),
         structure=_tags(data["structure"]["sequences"]),
         fixed_dates=_tags(data["fixed_dates"]["attributes"]),
         removed=_tags(data["removed"]["attributes"]),
+        patient=_tags(data["patient"]["attributes"]),
+        shapes={tag: _uids(shape["classes"]) for shape in data["shapes"] for tag in _tags(shape["attributes"])},
         modalities=frozenset(data["modalities"]["terms"]),
         digest=_toml_digest(data),
     )
@@ -145,13 +155,12 @@ def sop_classes() -> SOPClasses:
     """Return ``sop_classes.toml``."""
     text = _text("sop_classes.toml")
     data = tomllib.loads(text)
-    uids = {entry[4]: number for number, entry in REGISTERED_UIDS.items()}
     return SOPClasses(
-        treated=frozenset(uids[keyword] for group in data["treated"].values() for keyword in group),
+        treated=_uids(keyword for group in data["treated"].values() for keyword in group),
         held={
-            uids[keyword]: (code, reason["message"])
+            number: (code, reason["message"])
             for code, reason in data["held"].items()
-            for keyword in reason["classes"]
+            for number in _uids(reason["classes"])
         },
         digest=_toml_digest(data),
     )
@@ -163,6 +172,11 @@ def _tags(keywords: Any) -> frozenset[int]:
     if unknown:
         raise TableError(f"kept.toml names attributes that the dictionary does not know: {', '.join(unknown)}")
     return frozenset(tag for tag in tags.values() if tag is not None)
+
+
+def _uids(keywords: Iterable[str]) -> frozenset[str]:
+    uids = {entry[4]: number for number, entry in REGISTERED_UIDS.items()}
+    return frozenset(uids[keyword] for keyword in keywords)
 
 
 def _toml_digest(data: dict[str, Any]) -> str:

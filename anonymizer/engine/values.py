@@ -6,16 +6,17 @@ import re
 import sys
 from collections.abc import Callable
 from functools import lru_cache
+from struct import iter_unpack
 
 from pydicom.datadict import dictionary_VM
 
-from anonymizer.engine import dates, icc
+from anonymizer.engine import dates, icc, tables
 from anonymizer.engine.concepts import meaning, public_version
 from anonymizer.engine.context import LUT_DESCRIPTORS, Context
 from anonymizer.engine.outcome import HoldError
 from anonymizer.engine.parse import by_dictionary
-from anonymizer.engine.private import is_listed_creator
-from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule
+from anonymizer.engine.private import is_listed_creator, is_private_group
+from anonymizer.engine.rules import DESCRIPTIONS, Action, Rule, vr_of
 from anonymizer.engine.text import decode
 
 # One dummy a VR (Table E.1-1a, "D"): not empty, of the VR's repertoire, and plainly no value of anybody's.
@@ -39,14 +40,13 @@ _DUMMIES = {
     "UT": b"DEIDENTIFIED",
 }
 # Possessive throughout (Python 3.11): a pattern that could go back would take for ever over a crafted list of numbers.
-_NUMBER = rb" *+(?:[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)?+ *+"
+_NUMBER = rb"(?![^\\]{33}) *+(?:[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)?+ *+"
 _INTEGER = rb" *+(?:[+-]?+\d{1,12}+)?+ *+"
 _REPERTOIRES = {
     "CS": re.compile(rb"[A-Z0-9 _]{0,16}(?:\\[A-Z0-9 _]{0,16})*+\0?"),
     "DS": re.compile(rb"%b(?:\\%b)*+\0?" % (_NUMBER, _NUMBER)),
     "IS": re.compile(rb"%b(?:\\%b)*+\0?" % (_INTEGER, _INTEGER)),
     "AS": re.compile(rb"(?:\d{3}[DWMY] *+(?:\\\d{3}[DWMY] *+)*+)?"),
-    "AT": re.compile(rb"(?s:(?![ -~]{4}).{4})*+"),  # no attribute of any dictionary has a tag of four letters
 }
 _UID = rb"(?=[0-9.]{1,64}(?![0-9.]))(?:0|[1-9]\d*+)(?:\.(?:0|[1-9]\d*+))*+"
 _UIDS = re.compile(rb"%b(?:\\%b)*+[\0 ]*" % (_UID, _UID))
@@ -67,9 +67,15 @@ _SECOND_DUMMIES = {
 
 _IN_CHARACTER_SET = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 
+_MOST_TERMS = 32  # in one attribute, of which some are none
 _TABLES = frozenset(LUT_DESCRIPTORS.values())
+_SHAPES = tables.kept().shapes
 _CODE_MEANING = 0x00080104
 _CODING_SCHEME_VERSION = 0x00080103
+
+
+# What these cannot answer gets the rule's other action.
+_MAY_FAIL = frozenset({Action.KEEP, Action.CLEAN, Action.EVENT_DATE})
 
 
 def treat(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
@@ -108,7 +114,7 @@ def rule_of(tag: int, vr: str, context: Context) -> Rule:
 def apply(rule: Rule, tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     """Return what a rule makes of a value; what it can neither keep nor clean gets the rule's other action."""
     answer = _TREATMENTS[rule.action](tag, vr, value, context)
-    if answer is None and rule.action in {Action.KEEP, Action.CLEAN}:
+    if answer is None and rule.action in _MAY_FAIL:
         return _TREATMENTS[rule.otherwise](tag, vr, value, context)
     return answer
 
@@ -137,21 +143,49 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
         return _keep_date(tag, vr, value, context)
     repertoire = _REPERTOIRES.get(vr)
     if repertoire and not repertoire.fullmatch(value):
-        return None
+        return _keep_terms(value) if vr == "CS" else None
     if vr in _IN_CHARACTER_SET:
         decode(value, context.encodings, tag, vr)  # holds what cannot be read: then nobody can say that it is clean
+    if tag in _SHAPES and context.sop_class not in _SHAPES[tag]:
+        return None
     if tag in _TABLES:
         most, exactly = context.luts.get(tag, (0, 0))
         if len(value) > most and len(value) != exactly:
             raise HoldError("pixel-data-longer", "has more than its descriptor says", tag=tag, vr=vr)
     size = _OCTETS.get(vr, 1)
-    if len(value) % size:
+    if len(value) % size or (vr == "AT" and not _are_tags(value, context)):
         return None
     if repertoire or size > 1:
         count = len(value) // size if size > 1 else value.count(b"\\") + 1
         if count > most_values(tag):
             return None  # more numbers than the attribute can have are no numbers of that attribute
     return value
+
+
+def _keep_terms(value: bytes) -> bytes | None:
+    """Return coded strings with a dummy for each that is none, such as one that a maker spelt with a point."""
+    terms = [term.strip(b"\0 ") for term in value.split(b"\\")]
+    are_kept = [bool(_REPERTOIRES["CS"].fullmatch(term)) for term in terms]
+    if len(terms) > _MOST_TERMS or not any(term for term, is_kept in zip(terms, are_kept, strict=True) if is_kept):
+        return None
+    return b"\\".join(term if is_kept else _DUMMIES["CS"] for term, is_kept in zip(terms, are_kept, strict=True))
+
+
+def _are_tags(value: bytes, context: Context) -> bool:
+    """Tell whether values are tags that somebody has given a meaning: four octets of a text are none."""
+    order = "<" if context.little_endian else ">"
+    return all(_is_tag(group, number) for group, number in iter_unpack(f"{order}HH", value))
+
+
+@lru_cache(maxsize=1 << 13)
+def _is_tag(group: int, number: int) -> bool:
+    if group & 1:
+        return number >= 0x1000 and is_private_group(group) and not _is_text(group, number)
+    return vr_of(group << 16 | number) != "UN"
+
+
+def _is_text(group: int, number: int) -> bool:
+    return all(0x20 <= octet < 0x7F for octet in (group & 0xFF, group >> 8, number & 0xFF, number >> 8))
 
 
 def is_uid(value: bytes) -> bool:
@@ -215,6 +249,12 @@ def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | No
         return dummy(vr, value)
     texts = [text.strip("\0 ") for text in value.decode("latin-1").split("\\")]
     return _dates(vr, texts, context.days)
+
+
+def _event_date(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
+    if not context.of_event:
+        return None
+    return (_move_date if context.rules.profile.moves_dates else _keep_date)(tag, vr, value, context)
 
 
 def _dates(vr: str, texts: list[str], days: int) -> bytes:
@@ -290,6 +330,7 @@ _TREATMENTS: dict[Action, Callable[[int, str, bytes, Context], bytes | None]] = 
     Action.DUMMY: _dummy,
     Action.UID: _uid,
     Action.MOVE_DATE: _move_date,
+    Action.EVENT_DATE: _event_date,
     Action.CAP_AGE: _cap_age,
     Action.WALK: _remove,  # walked by the data set's walk; a value that is no sequence is not kept for it
     Action.CREATOR: _creator,

@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from anonymizer.engine import encode, values
-from anonymizer.engine.context import SIGNS, Context, Signs
+from anonymizer.engine.content import CONCEPT_NAME, NO_CONCEPT, concept_of
+from anonymizer.engine.context import SIGNS, Context, Plan, Signs
 from anonymizer.engine.parse import Buffer, Element, Syntax, by_dictionary, parse_items
 from anonymizer.engine.private import creator_of, is_listed_creator
-from anonymizer.engine.rules import Action, Rule, Rules
+from anonymizer.engine.rules import Action, Rules
 
 _PICTURES = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # Float, Double Float and Pixel Data
 
@@ -118,7 +119,12 @@ class Walk:
         return encode.sequence(tag, encoded, self._syntax)
 
     def _entered(self, tag: int, item: list[Element], kind: Items, context: Context) -> Context:
-        signs = Signs.of([self.value(item, tag) for tag in SIGNS], self.creators(item, context.rules))
+        names = [concept_of(self._data, element) for element in item if element.tag == CONCEPT_NAME]
+        signs = Signs.of(
+            [self.value(item, tag) for tag in SIGNS],
+            self.creators(item, context.rules),
+            names[0] if names else NO_CONCEPT,
+        )
         return context.enter(tag, signs, replaced=kind.replaced, cleaned=kind.cleaned)
 
 
@@ -127,25 +133,20 @@ def plain(tag: int, vr: str, value: bytes, context: Context, syntax: Syntax) -> 
     plan = plan_of(tag, vr, context)
     if plan is None:
         return b""
-    _, known, rule = plan
-    answer = values.apply(rule, tag, known, value, context)
-    return b"" if answer is None else encode.element(tag, known, answer, syntax)
+    answer = values.apply(plan.rule, tag, plan.read_by, value, context)
+    return b"" if answer is None else encode.element(tag, plan.written_in, answer, syntax)
 
 
-def plan_of(tag: int, vr: str, context: Context) -> tuple[int, str, Rule] | None:
-    """Return what is done with an element of the standard that is no sequence, whatever its value.
-
-    Returns
-    -------
-    (int, str, Rule) or None
-        Its tag, the VR by which its value is to be read, and its rule; None where it goes.
-    """
+def plan_of(tag: int, vr: str, context: Context) -> Plan | None:
+    """Return what is done with an element of the standard that is no sequence, whatever its value; None if it goes."""
     if tag in _PICTURES:
         return None  # the top level's are written apart; in items they are icons, and go (Table E.1-1, Note 11)
     known = reading_vr(tag, vr)
     if known is None or known == "SQ":
         return None  # what it means cannot be told, so it says nothing
-    return tag, known, values.rule_of(tag, known, context)
+    # Which of US and SS an attribute is, only Pixel Representation tells, of another instance maybe.
+    is_open = vr not in {"US", "SS"} and by_dictionary(tag) == "US or SS"
+    return Plan(known, "UN" if is_open else known, values.rule_of(tag, known, context))
 
 
 def items_of(tag: int, action: Action, context: Context) -> Items | None:

@@ -3,10 +3,10 @@
 A second pair of eyes. It has no key and knows no rules; it reads source and output side by side and asks
 whether the output could be that source without its patient, believing only what the output claims of itself.
 
-    evidence = examine(source, output)      # one instance, anywhere
-    gate.add(evidence)                      # all of them, in any order
-    gate.search(output)                     # then every output once more
-    gate.verdict()                          # findings, references, counts
+    evidence = examiner.examine(source, output)      # one instance, anywhere; examine() for a single one
+    gate.add(evidence)                               # all of them, in any order
+    gate.search(output)                              # then every output once more
+    gate.verdict()                                   # findings, references, counts
 
 Identifying values never leave the process that examined them: findings name tags and rules only.
 
@@ -15,6 +15,7 @@ What is asked, and by which room:
     one instance, source beside output                  evidence.examine
     the study: what all instances show together         verdict.Gate, verdict.Verdict
     reading, and pairing what stands in one place       reading, pairing
+    what recurs over a series is read once              memory
     one UID, one pseudonym                              uids
     references that resolved still do; pointers         references, pointers
     dates moved by one interval; no birth date          dates
@@ -31,8 +32,8 @@ What is asked, and by which room:
     how a finding is told                               findings.Finding
 """
 
-from anonymizer.gate.evidence import Evidence, examine
+from anonymizer.gate.evidence import Evidence, Examiner, examine
 from anonymizer.gate.findings import Finding, Reference
 from anonymizer.gate.verdict import Gate, Verdict
 
-__all__ = ["Evidence", "Finding", "Gate", "Reference", "Verdict", "examine"]
+__all__ = ["Evidence", "Examiner", "Finding", "Gate", "Reference", "Verdict", "examine"]

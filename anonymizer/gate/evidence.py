@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from anonymizer.gate import dates, identifiers, leftovers, markers, pixels, pointers, uids
+from anonymizer.gate import dates, leftovers, markers, pixels, pointers, uids
 from anonymizer.gate.findings import Finding, Flaw, Position, attempt
-from anonymizer.gate.identifiers import BIRTH_DATE, BIRTH_DATES, DATE, Identifier
+from anonymizer.gate.identifiers import Identifier
+from anonymizer.gate.memory import Memory
 from anonymizer.gate.pairing import Side
 from anonymizer.gate.reading import Data, read
 from anonymizer.gate.references import Edges, Node, edges_of
@@ -90,40 +91,50 @@ class Evidence:
 
 
 def examine(source: Data, output: Data) -> Evidence:
-    """Compare one instance with its source.
+    """Compare one instance with its source: see :meth:`Examiner.examine`."""
+    return Examiner().examine(source, output)
 
-    Parameters
-    ----------
-    source, output : bytes or what can be seen as bytes
-        Whole files, such as mapped ones; the pixels of large ones are not copied. Data that cannot be read give
-        evidence with the finding ``unreadable``; nothing is raised.
 
-    Returns
-    -------
-    Evidence
-        To be added to a :class:`~anonymizer.gate.verdict.Gate`.
-    """
-    after, fault = attempt(lambda: _side(output, is_source=False))
-    if after is None:
-        return _unreadable("", "output", fault)
-    name = _name(after)
-    before, fault = attempt(lambda: _side(source, is_source=True))
-    if before is None:
-        return _unreadable(name, "source", fault)
-    evidence, fault = attempt(lambda: _compare(before, after, name))
-    return evidence if evidence is not None else _unreadable(name, "pair of source and output", fault)
+class Examiner:
+    """Compare the instances of a study, one after the other or in threads: what recurs is read once."""
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+
+    def examine(self, source: Data, output: Data) -> Evidence:
+        """Compare one instance with its source.
+
+        Parameters
+        ----------
+        source, output : bytes or what can be seen as bytes
+            Whole files, such as mapped ones; the pixels of large ones are not copied. Data that cannot be read give
+            evidence with the finding ``unreadable``; nothing is raised.
+
+        Returns
+        -------
+        Evidence
+            To be added to a :class:`~anonymizer.gate.verdict.Gate`.
+        """
+        after, fault = attempt(lambda: self._side(output, is_source=False))
+        if after is None:
+            return _unreadable("", "output", fault)
+        name = _name(after)
+        before, fault = attempt(lambda: self._side(source, is_source=True))
+        if before is None:
+            return _unreadable(name, "source", fault)
+        evidence, fault = attempt(lambda: _compare(before, after, name))
+        return evidence if evidence is not None else _unreadable(name, "pair of source and output", fault)
+
+    def _side(self, data: Data, *, is_source: bool) -> Side:
+        side = Side(read(data, force=is_source, memory=self._memory), is_source=is_source)
+        if not _name(side):
+            raise UnnamedInstanceError
+        return side
 
 
 def _unreadable(name: str, what: str, fault: str) -> Evidence:
     rule = f"the {what} cannot be examined ({fault})"
     return Evidence(name, flaws=(Finding("unreadable", name, "", rule),), checks={"instances": 1})
-
-
-def _side(data: Data, *, is_source: bool) -> Side:
-    side = Side(read(data, force=is_source), is_source=is_source)
-    if not _name(side):
-        raise UnnamedInstanceError
-    return side
 
 
 def _name(side: Side) -> str:
@@ -149,8 +160,6 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
         markers.longitudinal_claim(output.top, claims),
         retained=dates.OF_THE_DEVICE if markers.DEVICE_IDENTITY in claims else frozenset(),
     )
-    known = identifiers.from_words(source.words) | identifiers.from_uids(source.uids)
-    known.update(_dates(source.dates))
     return Evidence(
         instance=name,
         source=_node(source),
@@ -163,7 +172,7 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
         source_edges=edges_of(source.uids),
         output_edges=edges_of(output.uids),
         intervals=moved.intervals,
-        identifiers=frozenset(known),
+        identifiers=frozenset(source.identifiers),
         encodings=frozenset(source.encodings),
         claims=claims,
         flaws=tuple(flaw.named(name) for flaw in (*flaws, *mapped.flaws, *moved.flaws)),
@@ -175,12 +184,3 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
             "pointers_dangling": pointers.dangling(output.pointers, source.tags - output.tags),
         },
     )
-
-
-def _dates(values: Mapping[Position, tuple[str, ...]]) -> set[Identifier]:
-    known: set[Identifier] = set()
-    for position, texts in values.items():
-        group = BIRTH_DATE if position[-1] in BIRTH_DATES else DATE
-        days = (dates.day_of(text) for text in texts)
-        known.update(Identifier(group, position[-1], f"{day[0]:%Y%m%d}") for day in days if day)
-    return known

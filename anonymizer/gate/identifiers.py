@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.valuerep import PN_DELIMS
 
-from anonymizer.gate.findings import Position
+from anonymizer.gate.dates import day_of
 from anonymizer.gate.uids import REGISTERED
 
 PATIENT = "patient"
@@ -99,30 +99,31 @@ def encodings_of(character_set: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(convert_encodings(list(character_set) or ""))
 
 
-def from_words(words: Iterable[Word]) -> set[Identifier]:
-    """Take the identifying elements of a source apart."""
+def from_word(word: Word) -> set[Identifier]:
+    """Take an identifying element of a source apart."""
     found: set[Identifier] = set()
-    for word in words:
-        group = TEXT_TAGS.get(word.tag, PATIENT)
-        text = _text(word)
-        if not word.is_name:
-            found.update(Identifier(group, word.tag, part.strip(" \0")) for part in text.split("\\"))
-            continue
+    group = TEXT_TAGS.get(word.tag, PATIENT)
+    text = _text(word)
+    if not word.is_name:
+        found.update(Identifier(group, word.tag, part.strip(" \0")) for part in text.split("\\"))
+    else:
         # Backslash: values. Equals sign: component groups (PS3.5 6.2.1).
         for name in re.split(r"[\\=]", text):
             found.update(Identifier(group, word.tag, part) for part in _parts(name))
     return {item for item in found if item.text}
 
 
-def from_uids(uids: Mapping[Position, tuple[str, ...]]) -> set[Identifier]:
-    """Collect every UID that has to move."""
-    return {
-        Identifier(UID, position[-1], uid)
-        for position, values in uids.items()
-        if position[-1] not in UNTOLD_UIDS
-        for uid in values
-        if uid and uid not in REGISTERED
-    }
+def from_uids(tag: int, values: Iterable[str]) -> set[Identifier]:
+    """Return every UID of an element that has to move."""
+    if tag in UNTOLD_UIDS:
+        return set()
+    return {Identifier(UID, tag, uid) for uid in values if uid and uid not in REGISTERED}
+
+
+def from_dates(tag: int, values: Iterable[str]) -> set[Identifier]:
+    """Return every day of an element."""
+    group = BIRTH_DATE if tag in BIRTH_DATES else DATE
+    return {Identifier(group, tag, f"{day[0]:%Y%m%d}") for value in values if (day := day_of(value))}
 
 
 def _parts(name: str) -> Iterator[str]:

@@ -11,10 +11,11 @@ from pydicom.dataelem import RawDataElement
 from anonymizer.gate.findings import Position, path_text
 from anonymizer.gate.identifiers import UNTOLD_UIDS
 from anonymizer.gate.markers import first_value
+from anonymizer.gate.memory import Element
 from anonymizer.gate.pairing import DATE as DATES
 from anonymizer.gate.pairing import SEQUENCE, UID, UNKNOWN, creator_of, items_of, use_of, vr_of
 from anonymizer.gate.pixels import PIXELS
-from anonymizer.gate.reading import NATIVE, PIXEL_DATA, Data, Element, read, text_values
+from anonymizer.gate.reading import NATIVE, PIXEL_DATA, Data, read, text_values
 from anonymizer.gate.uids import REGISTERED
 
 SOP_INSTANCE_UID = 0x00080018

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from anonymizer.gate.dates import CLAIMS
 from anonymizer.gate.findings import Flaw
 from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
+from anonymizer.gate.memory import Element
 from anonymizer.gate.pairing import items_of
-from anonymizer.gate.reading import Element, text_values
+from anonymizer.gate.reading import text_values
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063

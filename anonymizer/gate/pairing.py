@@ -7,6 +7,7 @@ item numbers, value number) is a pair. An element that only one of them has is n
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
 
@@ -15,21 +16,74 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from anonymizer.gate.findings import Position
-from anonymizer.gate.identifiers import TEXT_TAGS, Word, encodings_of
+from anonymizer.gate.identifiers import TEXT_TAGS, Identifier, Word, encodings_of, from_dates, from_uids, from_word
 from anonymizer.gate.leftovers import has_to_go, is_private_tag
+from anonymizer.gate.memory import Element, Known
 from anonymizer.gate.pixels import GEOMETRY, PIXELS
-from anonymizer.gate.reading import Element, Item, Reading, read_items, text_values
+from anonymizer.gate.reading import Item, Reading, read_items, text_values
 
 UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN, LEFTOVER, POINTER = (1 << bit for bit in range(10))
 """What the gate does with an element; bits, because one element may be looked at in several ways."""
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+_DEFAULT: tuple[str, ...] = ("iso8859",)
 ITEM_STARTS = {b"\xfe\xff\x00\xe0": True, b"\xff\xfe\xe0\x00": False}
 """The tag of an item, by whether the bytes are little endian (PS3.5 7.5)."""
 
 
-class Side:
+@dataclass(slots=True)
+class Notes:
+    """What some elements say, by position.
+
+    Parameters
+    ----------
+    identifiers : set of Identifier
+        What identifies somebody; of sources only.
+    encodings : set of str
+        Python's names of the encodings that identifying texts are in.
+    leftovers : list of Position
+        Where something stands that an output may not have; of outputs only.
+    tags : set of int
+        Every tag, at any depth.
+    """
+
+    uids: dict[Position, tuple[str, ...]] = field(default_factory=dict)
+    dates: dict[Position, tuple[str, ...]] = field(default_factory=dict)
+    shapes: dict[Position, Element] = field(default_factory=dict)
+    samples: dict[Position, Element] = field(default_factory=dict)
+    identifiers: set[Identifier] = field(default_factory=set)
+    encodings: set[str] = field(default_factory=set)
+    leftovers: list[Position] = field(default_factory=list)
+    tags: set[int] = field(default_factory=set)
+    pointers: list[Element] = field(default_factory=list)
+
+    def add(self, other: Notes) -> None:
+        """Take over what others say."""
+        # Written out, because it is done for every element of every file.
+        if other.uids:
+            self.uids.update(other.uids)
+        if other.dates:
+            self.dates.update(other.dates)
+        if other.shapes:
+            self.shapes.update(other.shapes)
+        if other.samples:
+            self.samples.update(other.samples)
+        if other.identifiers:
+            self.identifiers.update(other.identifiers)
+        if other.encodings:
+            self.encodings.update(other.encodings)
+        if other.tags:
+            self.tags.update(other.tags)
+        if other.leftovers:
+            self.leftovers += other.leftovers
+        if other.pointers:
+            self.pointers += other.pointers
+
+
+class Side(Notes):
     """What one file says, by position.
+
+    What the same element said in another file of the series is remembered with it (:class:`Known`).
 
     Parameters
     ----------
@@ -40,20 +94,26 @@ class Side:
     """
 
     def __init__(self, reading: Reading, *, is_source: bool) -> None:
-        self.uids: dict[Position, tuple[str, ...]] = {}
-        self.dates: dict[Position, tuple[str, ...]] = {}
-        self.shapes: dict[Position, Element] = {}
-        self.samples: dict[Position, Element] = {}
-        self.words: list[Word] = []
-        self.encodings: set[str] = set()
-        self.leftovers: list[Position] = []
-        self.tags: set[int] = set()
-        self.pointers: list[Element] = []
+        super().__init__()
         self.header = reading.header
-        self.top: dict[int, Element] = {int(item.tag): item for item in reading.elements}
-        self._looked_for = ~LEFTOVER if is_source else ~(NAME | TEXT)
-        self._walk(reading.header.elements, (), ("iso8859",))
-        self._walk(reading.elements, (), ("iso8859",))
+        self.top: dict[int, Element] = {one.tag: one.element for one in reading.known}
+        self.tags.update(self.top)
+        look = Look(is_source=is_source)
+        look.at(reading.header.elements, (), _DEFAULT, self)
+        creators: dict[int, str] = {}
+        encodings = _DEFAULT
+        for one in reading.known:
+            creator = ""
+            if one.tag & 0x10000:
+                creator = creator_of(one.element, one.tag, creators)
+            elif one.tag == SPECIFIC_CHARACTER_SET:
+                encodings = encodings_of(text_values(one.element))
+            key = (is_source, encodings, creator)
+            notes = one.notes.get(key, self)
+            if notes is self:
+                notes = one.notes[key] = look.closely(one, creator, encodings)
+            if notes is not None:
+                self.add(notes)
 
     def value(self, tag: int) -> str:
         """Return the first value of a top level element, or the empty text."""
@@ -66,50 +126,75 @@ class Side:
         values = self.uids.get((tag,))
         return values[0] if values else ""
 
-    def _walk(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...]) -> None:
+
+class Look:
+    """Look at elements and note what they say.
+
+    Parameters
+    ----------
+    is_source : bool
+        See :class:`Side`.
+    """
+
+    def __init__(self, *, is_source: bool) -> None:
+        self._is_source = is_source
+        self._looked_for = ~LEFTOVER if is_source else ~(NAME | TEXT)
+
+    def closely(self, one: Known, creator: str, encodings: tuple[str, ...]) -> Notes | None:
+        """Return what a top level element says; None if nothing."""
+        use = use_of(one.tag, one.element.VR, creator) & self._looked_for
+        if not use:
+            return None
+        notes = Notes()
+        self._one(one.element, one.tag, use, (), encodings, notes)
+        return notes
+
+    def at(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...], notes: Notes) -> None:
+        """Note what the elements of a data set or item say."""
         creators: dict[int, str] = {}
         for element in elements:
             # A BaseTag compares in Python code, an int does not.
             tag = int(element.tag)
-            self.tags.add(tag)
-            if tag & 0x10000:
-                use = use_of(tag, element.VR, creator_of(element, tag, creators))
-            else:
-                use = use_of(tag, element.VR, "")
-            use &= self._looked_for
-            if not use:
-                if tag == SPECIFIC_CHARACTER_SET:
-                    encodings = encodings_of(text_values(element))
-                continue
-            position = (*prefix, tag)
-            if use & LEFTOVER:
-                self.leftovers.append(position)
-            if use & (SEQUENCE | UNKNOWN) and self._walk_items(element, use, prefix, encodings):
-                continue
-            if use & UID:
-                self.uids[position] = text_values(element)
-            if use & DATE:
-                self.dates[position] = text_values(element)
-            if use & (NAME | TEXT) and element.value:
-                self.words.append(Word(tag, element.value, encodings, bool(use & NAME)))
-                self.encodings.update(encodings)
-            if use & (POINTER | SHAPE | SAMPLES):
-                self._note(element, use, position)
+            notes.tags.add(tag)
+            creator = creator_of(element, tag, creators) if tag & 0x10000 else ""
+            use = use_of(tag, element.VR, creator) & self._looked_for
+            if use:
+                self._one(element, tag, use, prefix, encodings, notes)
+            elif tag == SPECIFIC_CHARACTER_SET:
+                encodings = encodings_of(text_values(element))
 
-    def _note(self, element: Element, use: int, position: Position) -> None:
+    def _one(
+        self, element: Element, tag: int, use: int, prefix: Position, encodings: tuple[str, ...], notes: Notes
+    ) -> None:
+        position = (*prefix, tag)
+        if use & LEFTOVER:
+            notes.leftovers.append(position)
+        if use & (SEQUENCE | UNKNOWN) and self._items(element, use, position, encodings, notes):
+            return
+        if use & UID:
+            notes.uids[position] = text_values(element)
+            if self._is_source:
+                notes.identifiers.update(from_uids(tag, notes.uids[position]))
+        if use & DATE:
+            notes.dates[position] = text_values(element)
+            if self._is_source:
+                notes.identifiers.update(from_dates(tag, notes.dates[position]))
+        if use & (NAME | TEXT) and element.value:
+            notes.identifiers.update(from_word(Word(tag, element.value, encodings, bool(use & NAME))))
+            notes.encodings.update(encodings)
         if use & POINTER:
-            self.pointers.append(element)
+            notes.pointers.append(element)
         if use & SHAPE:
-            self.shapes[position] = element
-        if use & SAMPLES and len(position) == 1:
-            self.samples[position] = element
+            notes.shapes[position] = element
+        if use & SAMPLES and not prefix:
+            notes.samples[position] = element
 
-    def _walk_items(self, element: Element, use: int, prefix: Position, encodings: tuple[str, ...]) -> bool:
+    def _items(self, element: Element, use: int, position: Position, encodings: tuple[str, ...], notes: Notes) -> bool:
         items = items_of(element, is_sequence=bool(use & SEQUENCE))
         if items is None:
             return False
         for number, item in enumerate(items, start=1):
-            self._walk(item.elements, (*prefix, int(element.tag), number), encodings)
+            self.at(item.elements, (*position, number), encodings, notes)
         return True
 
 

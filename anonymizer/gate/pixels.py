@@ -12,7 +12,8 @@ from pydicom.dataelem import RawDataElement
 from anonymizer.gate import codestreams
 from anonymizer.gate.codestreams import Coded
 from anonymizer.gate.findings import Flaw
-from anonymizer.gate.reading import NATIVE, TRANSFER_SYNTAX, UNDEFINED_LENGTH, Element, is_little, text_values
+from anonymizer.gate.memory import Element
+from anonymizer.gate.reading import NATIVE, TRANSFER_SYNTAX, UNDEFINED_LENGTH, is_little, text_values
 from anonymizer.gate.segments import Picture
 
 if TYPE_CHECKING:

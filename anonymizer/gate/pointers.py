@@ -7,7 +7,7 @@ from struct import Struct
 
 from pydicom.dataelem import RawDataElement
 
-from anonymizer.gate.reading import Element
+from anonymizer.gate.memory import Element
 
 _LITTLE, _BIG = Struct("<HH"), Struct(">HH")
 

@@ -16,7 +16,7 @@ from struct import Struct
 from typing import BinaryIO, NamedTuple, cast
 
 from pydicom import dcmread
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import RawDataElement
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
@@ -27,10 +27,10 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from anonymizer.gate.memory import Element, Known, Memory
+
 Data = bytes | bytearray | memoryview | mmap
 """A whole file: in memory, or mapped into it."""
-
-Element = RawDataElement | DataElement
 
 NATIVE = frozenset(
     {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian}
@@ -86,15 +86,20 @@ class Reading:
     ----------
     header : Header
         The file meta information; empty if the file has none.
-    elements : tuple of Element
+    known : tuple of Known
         Top level elements in the order of the file. Large pixels are a memoryview on the file.
     is_inflated : bool
         Whether element positions count in what came out of a deflated data set, not in the file.
     """
 
     header: Header
-    elements: tuple[Element, ...]
+    known: tuple[Known, ...]
     is_inflated: bool = False
+
+    @property
+    def elements(self) -> Iterator[Element]:
+        """Yield the top level elements in the order of the file."""
+        return (one.element for one in self.known)
 
 
 class Window:
@@ -145,7 +150,7 @@ def read_header(data: bytes | memoryview) -> Header:
     return Header(bytes(data[:_PREAMBLE]), elements, syntax[0] if syntax else "", stream.tell())
 
 
-def read(data: Data, *, force: bool = False) -> Reading:
+def read(data: Data, *, force: bool = False, memory: Memory | None = None) -> Reading:
     """Read a DICOM file.
 
     Parameters
@@ -154,6 +159,8 @@ def read(data: Data, *, force: bool = False) -> Reading:
         The whole file.
     force : bool
         Read a data set without preamble and file meta information too.
+    memory : Memory, optional
+        What was read before; without one, positions of elements are right too.
 
     Raises
     ------
@@ -174,15 +181,43 @@ def read(data: Data, *, force: bool = False) -> Reading:
     if not header.transfer_syntax or implicit == bytes(body[start + 4 : start + 6]).isalpha():
         # Not the encoding that the file meta names: pydicom knows how to guess.
         return _read_slowly(data)
-    stream = _stream(body)
-    stream.seek(start)
-    elements = data_element_generator(
-        stream, implicit, header.transfer_syntax != ExplicitVRBigEndian, defer_size=_LARGE
+    elements = _elements(
+        body, start, implicit=implicit, little=header.transfer_syntax != ExplicitVRBigEndian, memory=memory
     )
-    sound = _sound([_with_value(element, body, stream) for element in elements])
-    if stream.tell() != len(body):
+    return Reading(header, _sound_top(elements), is_deflated)
+
+
+def _elements(
+    body: bytes | memoryview, at: int, *, implicit: bool, little: bool, memory: Memory | None
+) -> Iterator[Known]:
+    """Yield the elements of a data set, by pydicom where they are new.
+
+    Raises
+    ------
+    TruncatedError
+        If the data set does not end where its elements do.
+    """
+    stream = _stream(body)
+    stream.seek(at)
+    if memory is None or not isinstance(body, bytes):
+        for element in data_element_generator(stream, implicit, little, defer_size=_LARGE):
+            yield Known.of(_with_value(element, body, stream))
+        at = stream.tell()
+    else:
+        page = memory.page(implicit=implicit, little=little)
+        while at < len(body):
+            size, found = page.at(body, at)
+            if found is None:
+                stream.seek(at)
+                one = next(data_element_generator(stream, implicit, little, defer_size=_LARGE), None)
+                if one is None:
+                    break
+                found, size = Known.of(_with_value(one, body, stream)), stream.tell() - at
+                page.keep(body, at, size, found)
+            yield found
+            at += size
+    if at != len(body):
         raise TruncatedError
-    return Reading(header, sound, is_deflated)
 
 
 def read_items(content: bytes, *, implicit: bool, little: bool) -> Iterator[Item]:
@@ -279,6 +314,14 @@ def _with_value(element: Element, body: bytes | memoryview, stream: BinaryIO) ->
     return element._replace(value=cast("bytes", value) if int(element.tag) in _PIXELS else bytes(value))
 
 
+def _sound_top(elements: Iterable[Known]) -> tuple[Known, ...]:
+    sound = tuple(elements)
+    if len({one.tag for one in sound}) != len(sound):
+        raise DuplicateElementError
+    _check_last(sound[-1].element if sound else None)
+    return sound
+
+
 def _after_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag >> 16 != 2
 
@@ -287,15 +330,18 @@ def _read_slowly(data: bytes | memoryview) -> Reading:
     dataset = dcmread(BytesIO(data), force=True)
     meta = dataset.file_meta
     header = Header(dataset.preamble or b"", tuple(meta.values()), str(meta.get("TransferSyntaxUID", "")), 0)
-    return Reading(header, _sound(dataset.values()))
+    return Reading(header, _sound_top(map(Known.of, dataset.values())))
 
 
 def _sound(elements: Iterable[Element]) -> tuple[Element, ...]:
     sound = tuple(elements)
     if len({item.tag for item in sound}) != len(sound):
         raise DuplicateElementError
-    last = sound[-1] if sound else None
+    _check_last(sound[-1] if sound else None)
+    return sound
+
+
+def _check_last(last: Element | None) -> None:
     # Only the last value can be shorter than its length: there the file ended.
     if isinstance(last, RawDataElement) and last.length not in (len(last.value or b""), UNDEFINED_LENGTH):
         raise TruncatedError
-    return sound

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -23,6 +26,8 @@ from flows.sites import Server
 
 __all__ = ["Orthanc"]
 
+LARGE = 1 << 26
+"""Octets from which on an instance is not held in memory."""
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
 _T = TypeVar("_T")
 
@@ -135,9 +140,22 @@ class Orthanc:
 
     # ---- bytes ----
 
-    def fetch(self, orthanc_id: str) -> bytes:
-        """Get an instance's file."""
-        return self._wire.carry("an instance", "GET", f"/instances/{orthanc_id}/file").body
+    def fetch(self, orthanc_id: str, *, size: int = 0, folder: Path | None = None) -> bytes | mmap:
+        """Get an instance's file.
+
+        Parameters
+        ----------
+        size
+            What Orthanc says of it. A large one comes by way of the disk.
+        folder
+            Where that is: a file without a name, gone with its last use.
+        """
+        what, path = "an instance", f"/instances/{orthanc_id}/file"
+        if size < LARGE or folder is None:
+            return self._wire.carry(what, "GET", path).body
+        with TemporaryFile(dir=folder) as file:
+            self._wire.download(what, path, file)
+            return mmap(file.fileno(), 0, access=ACCESS_READ) if file.tell() else b""
 
     def stored_md5(self, orthanc_id: str) -> str | None:
         """Ask for the MD5 of an instance's stored file; None if there is none."""
@@ -154,7 +172,7 @@ class Orthanc:
             )
         return digest
 
-    def store(self, data: bytes) -> Stored:
+    def store(self, data: bytes | mmap) -> Stored:
         """Store one DICOM file; Orthanc keeps what it has unless OverwriteInstances is set there."""
         what = "storing an instance"
         answer = self._wire.carry(what, "POST", "/instances", data)
@@ -166,7 +184,7 @@ class Orthanc:
             )
         return Stored(orthanc_id, already=status == "AlreadyStored")
 
-    def deliver(self, data: bytes, md5: str, orthanc_id: str) -> Delivery:
+    def deliver(self, data: bytes | mmap, md5: str, orthanc_id: str) -> Delivery:
         """Bring an instance in, never over another, and prove it by the digest that is read back.
 
         Parameters

@@ -12,8 +12,10 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any, NamedTuple
+from mmap import mmap
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,6 +30,7 @@ __all__ = ["Answer", "Wire"]
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 
+_PART = 1 << 20
 _AGAIN = "It will be tried again"
 _DISK = {11, 14}  # FullStorage and CannotWriteFile in Orthanc's OrthancFramework/Sources/Enumerations.h
 
@@ -111,26 +114,53 @@ class Wire:
             return self._judged(what, Answer(response.status_code, response.content))
         raise error  # outside the except block: not even __context__ holds the client's own exception
 
-    def carry(self, what: str, method: str, path: str, body: bytes | None = None) -> Answer:
+    def carry(self, what: str, method: str, path: str, body: bytes | mmap | None = None) -> Answer:
         """Send or get bulk bytes by urllib3.
 
         A connection that broke is tried once more on a fresh one: Orthanc closes idle connections after
         a second, and one may close at the very moment when we use it. Each of our requests may be sent
         twice without harm.
         """
+        return self._twice(what, lambda: self._sent(method, path, body))
+
+    def download(self, what: str, path: str, file: IO[bytes]) -> None:
+        """Get bulk bytes into a file, a little at a time; a broken connection is tried once more, as above."""
+
+        def answer() -> Answer:
+            file.seek(0)
+            file.truncate()
+            response = self._pool.urlopen(
+                "GET", self._path + path, headers=self._headers, redirect=False, preload_content=False
+            )
+            try:
+                if response.status != HTTPStatus.OK:
+                    return Answer(response.status, response.data)
+                for part in response.stream(_PART):
+                    file.write(part)
+                return Answer(response.status, b"")
+            finally:
+                response.release_conn()
+
+        self._twice(what, answer)
+        file.flush()
+
+    def _twice(self, what: str, answer: Callable[[], Answer]) -> Answer:
         try:
             try:
-                response = self._send(method, path, body)
+                found = answer()
             except urllib3.exceptions.ProtocolError:
-                response = self._send(method, path, body)
+                found = answer()
         except (urllib3.exceptions.HTTPError, HTTPException, OSError) as fault:
             error = self._unreached(what, fault)
         else:
-            return self._judged(what, Answer(response.status, response.data))
+            return self._judged(what, found)
         raise error  # outside the except block, as above
 
-    def _send(self, method: str, path: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
-        return self._pool.urlopen(method, self._path + path, body, self._headers, redirect=False)
+    def _sent(self, method: str, path: str, body: bytes | mmap | None) -> Answer:
+        # A view, or urllib3 would take what is mapped for a file of unknown length.
+        view: Any = memoryview(body) if isinstance(body, mmap) else body
+        response = self._pool.urlopen(method, self._path + path, view, self._headers, redirect=False)
+        return Answer(response.status, response.data)
 
     def nonsense(self, what: str) -> TerminalError:
         """Make the error for an answer that no Orthanc gives."""

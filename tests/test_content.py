@@ -1,0 +1,126 @@
+"""Content items: what becomes of their values, by the concept that names them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from anonymizer import Released
+from anonymizer.engine import content
+from anonymizer.engine.concepts import public_code
+from tests import samples
+from tests.samples import EXPLICIT, IMPLICIT, How, element, item, sequence, tag
+
+BORN = "19200314"
+FULL, MODIFIED, CLEAN = (
+    "retain_longitudinal_full_dates",
+    "retain_longitudinal_modified_dates",
+    "clean_structured_content",
+)
+BIRTH, STARTED, FINDING = ("121031", "DCM"), ("111526", "DCM"), ("121071", "DCM")
+OURS = ("111526", "99HOSP")
+
+in_both_ways = pytest.mark.parametrize("how", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+
+
+def named(concept: tuple[str, str], *values: bytes, how: How = EXPLICIT) -> bytes:
+    """Return a report whose content item is of this concept."""
+    value, scheme = concept
+    code = item(
+        element(0x00080100, "SH", value, how),
+        element(0x00080102, "SH", scheme, how),
+        element(0x00080104, "LO", "Heading", how),
+        how=how,
+    )
+    return samples.report(*values, sequence(tag("ConceptNameCodeSequence"), code, how=how), how=how)
+
+
+def content_of(data: bytes, *options: str) -> Dataset:
+    """Return the content item of a report as it comes out, the same by both ways through the engine."""
+    results = [samples.engine(*options).anonymize(data), samples.slowly(*options).anonymize(data)]
+    outputs = {result.data for result in results if isinstance(result, Released)}
+    assert len(outputs) == len(set(map(type, results))) == 1
+    found: Dataset = pydicom.dcmread(BytesIO(outputs.pop())).ContentSequence[0]
+    return found
+
+
+def date(how: How = EXPLICIT) -> bytes:
+    return element(tag("Date"), "DA", BORN, how)
+
+
+@in_both_ways
+@pytest.mark.parametrize("options", [(), (MODIFIED,), (FULL,), (CLEAN, MODIFIED), (CLEAN, FULL)])
+@pytest.mark.parametrize("concept", [BIRTH, FINDING, OURS], ids=["birth", "finding", "a hospital's own"])
+def test_a_date_that_could_be_of_a_birth_becomes_a_dummy(
+    concept: tuple[str, str], options: tuple[str, ...], how: How
+) -> None:
+    assert content_of(named(concept, date(how), how=how), *options).Date == "19000101"
+
+
+@in_both_ways
+def test_a_date_of_no_concept_becomes_a_dummy(how: How) -> None:
+    assert content_of(samples.report(date(how), how=how), MODIFIED).Date == "19000101"
+
+
+@pytest.mark.parametrize("names", [0, 2])
+def test_a_date_of_a_concept_that_cannot_be_read_becomes_a_dummy(names: int) -> None:
+    code = samples.code("111526", "DCM", "DateTime Started")
+    data = samples.report(date(), sequence(tag("ConceptNameCodeSequence"), *([code] * names)))
+    assert content_of(data, MODIFIED).Date == "19000101"
+
+
+@in_both_ways
+def test_the_start_of_an_irradiation_moves_with_the_dates_of_its_study(how: How) -> None:
+    study = samples.STUDY_DATE
+    values = [element(tag("DateTime"), "DT", f"{study}101530", how), element(tag("Time"), "TM", "101530", how)]
+    moved = samples.engine(MODIFIED).anonymize(samples.report())
+    assert isinstance(moved, Released)
+    found = content_of(named(STARTED, *values, how=how), MODIFIED)
+    assert (found.DateTime, found.Time) == (f"{pydicom.dcmread(BytesIO(moved.data)).StudyDate}101530", "101530")
+    assert found.DateTime[:8] != study
+
+
+def test_the_start_of_an_irradiation_stays_where_dates_do_and_nothing_takes_them() -> None:
+    value = element(tag("DateTime"), "DT", f"{samples.STUDY_DATE}101530")
+    assert content_of(named(STARTED, value), FULL, CLEAN).DateTime == f"{samples.STUDY_DATE}101530"
+    assert content_of(named(STARTED, value), FULL).DateTime == "19000101000000"  # in a sequence coded D no option holds
+    assert content_of(named(STARTED, value)).DateTime == "19000101000000"
+
+
+def measured(number: str) -> bytes:
+    return sequence(tag("MeasuredValueSequence"), item(element(tag("NumericValue"), "DS", number)))
+
+
+@pytest.mark.parametrize(
+    "concept", [("121033", "DCM"), ("30525-0", "LN"), ("397669002", "SCT"), ("7741902", "99HOSP"), ("zq", "DCM")]
+)
+def test_no_age_passes_as_a_number_of_cleaned_content(concept: tuple[str, str]) -> None:
+    found = content_of(named(concept, measured("97")), CLEAN)
+    assert str(found.MeasuredValueSequence[0].NumericValue) == "0"
+
+
+def test_a_measure_of_a_public_concept_stays_in_cleaned_content() -> None:
+    found = content_of(named(("81827009", "SCT"), measured("13.4")), CLEAN)  # Diameter
+    assert found.MeasuredValueSequence[0].NumericValue == 13.4
+
+
+@pytest.mark.parametrize("options", [(CLEAN,), (CLEAN, "retain_patient_characteristics")])
+def test_a_code_or_a_text_that_says_who_somebody_is_becomes_a_dummy_in_cleaned_content(
+    options: tuple[str, ...],
+) -> None:
+    sex = sequence(tag("ConceptCodeSequence"), samples.code("248153007", "SCT", "Male"))
+    assert content_of(named(("121032", "DCM"), sex), *options).ConceptCodeSequence[0].CodeValue == "DEIDENTIFIED"
+    text = element(tag("TextValue"), "UT", "774 head")
+    assert content_of(named(("121030", "DCM"), text), *options).TextValue == "DEIDENTIFIED"
+    assert content_of(named(FINDING, text), *options).TextValue == "774 head"
+    assert content_of(named(FINDING, sex), *options).ConceptCodeSequence[0].CodeValue == "248153007"
+
+
+def test_every_concept_of_the_table_is_public_and_of_one_kind() -> None:
+    kinds = content._table()
+    assert set(kinds) == {"events", "people"}
+    assert not kinds["events"] & kinds["people"]
+    assert [concept for kind in kinds.values() for concept in kind if not public_code(*concept)] == []
