@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pydicom.datadict import tag_for_keyword
 from anonymizer.errors import TableError
 
 EDITION = "2026d"
+_TAG = re.compile(r"\([0-9A-F]{4},[0-9A-F]{4}\)")
 
 # Every UID that PS3.6 Table A-1 registers: UID to (name, type, info, retired, keyword).
 REGISTERED_UIDS: Mapping[str, tuple[str, str, str, str, str]] = uid.UID_dictionary  # type: ignore[attr-defined]  # untyped there
@@ -127,7 +129,10 @@ def kept() -> Kept:
 def newer() -> dict[int, str]:
     """Return ``newer.toml``: the VRs of attributes of Table E.1-1 that pydicom's dictionary does not know, by tag."""
     data = tomllib.loads(_text("newer.toml"))
-    return {int(cell[1:5] + cell[6:10], 16): vr for vr, cells in data.items() for cell in cells}
+    cells = {cell: vr for vr, cells in data.items() for cell in cells}
+    if wrong := sorted(cell for cell in cells if not _TAG.fullmatch(cell)):
+        raise TableError(f"newer.toml names what is no tag: {', '.join(wrong)}")
+    return {int(cell[1:5] + cell[6:10], 16): vr for cell, vr in cells.items()}
 
 
 @cache
