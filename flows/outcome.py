@@ -89,6 +89,7 @@ class Attempt:
             profile_digest=profile.digest,
             engine_version=ENGINE_VERSION,
             source_instances=self.count,
+            release=self.work.release,
             started_at=self.started,
             finished_at=finished,
             seconds=(finished - self.started).total_seconds(),
