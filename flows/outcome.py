@@ -13,10 +13,12 @@ from flows import records
 from flows.desk import ENGINE_VERSION, Desk
 from flows.inventory import Work
 
-__all__ = ["POINTS_AT_HELD", "Attempt", "hold_of"]
+__all__ = ["POINTS_AT_HELD", "UNREADABLE", "Attempt", "hold_of"]
 
 POINTS_AT_HELD = "points-at-held"
 """The code of what is held because it points at something that is."""
+UNREADABLE = frozenset({"too-large", "too-many-elements", "too-deep"})
+"""Reasons of the engine for which nobody reads a source any further."""
 
 
 @dataclass(frozen=True)

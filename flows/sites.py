@@ -41,7 +41,7 @@ from flows.sitesfile import (
     read_sites_file,
 )
 
-__all__ = ["Hold", "Project", "Server", "Site", "Sites", "load_sites"]
+__all__ = ["Hold", "Project", "Records", "Server", "Site", "Sites", "load_records", "load_sites"]
 
 
 class Server(Closed):
@@ -110,6 +110,14 @@ class Sites(Closed):
         raise SitesError(f"{self.path} knows no site of this name; it knows {listed(self.names)}")
 
 
+class Records(Closed):
+    """Say where the records of a sites file are, and of which project and sites."""
+
+    lineage: Path
+    project: str
+    names: tuple[str, ...]
+
+
 def load_sites(path: Path | None = None, only: str | None = None) -> Sites:
     """Read and check the sites file.
 
@@ -126,8 +134,27 @@ def load_sites(path: Path | None = None, only: str | None = None) -> Sites:
     SitesError
         With every problem, one line each.
     """
-    path = Path(path or os.environ.get("ENTWASH_SITES") or "sites.toml").expanduser().absolute()
+    path = _path(path)
     return _sites(read_sites_file(path, only), path, only)
+
+
+def load_records(path: Path | None = None) -> Records:
+    """Read of the sites file where its records are: that needs no password and no key.
+
+    Raises
+    ------
+    SitesError
+        With every problem of the file's form, one line each.
+    """
+    path = _path(path)
+    form = read_sites_file(path, None, here=False)
+    return Records(
+        lineage=beside(path.parent, form.lineage.directory), project=form.project.name, names=tuple(form.sites)
+    )
+
+
+def _path(path: Path | None) -> Path:
+    return Path(path or os.environ.get("ENTWASH_SITES") or "sites.toml").expanduser().absolute()
 
 
 def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:

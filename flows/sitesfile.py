@@ -140,7 +140,7 @@ class SitesFile(Closed):
     sites: Annotated[dict[_Name, SiteRow], Field(min_length=1)]
 
 
-def read_sites_file(path: Path, only: str | None) -> SitesFile:
+def read_sites_file(path: Path, only: str | None, *, here: bool = True) -> SitesFile:
     """Read a sites file and find all its problems.
 
     Parameters
@@ -149,6 +149,8 @@ def read_sites_file(path: Path, only: str | None) -> SitesFile:
         The file; its folder is where relative paths begin.
     only
         The one site whose password and key file this machine must have; None for all.
+    here
+        Whether this machine must have any of that, and not the form alone be right.
 
     Raises
     ------
@@ -162,7 +164,8 @@ def read_sites_file(path: Path, only: str | None) -> SitesFile:
     except ValidationError as invalid:
         form = None
         problems += [_problem(error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
-    problems += _missing(content, path.parent, only)
+    if here:
+        problems += _missing(content, path.parent, only)
     if form is None or problems:
         order = {section: place for place, section in enumerate(_sections(content))}
         problems.sort(key=lambda problem: order.get(problem.section, len(order)))

@@ -22,17 +22,13 @@ from flows.desk import THREADS, Desk
 from flows.errors import TransientError
 from flows.inventory import Work
 from flows.orthanc import InstanceAtSite, orthanc_id
-from flows.outcome import Attempt, hold_of
+from flows.outcome import UNREADABLE, Attempt, hold_of
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
 
 __all__ = ["move"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-
-
-_UNREADABLE = frozenset({"too-large", "too-many-elements", "too-deep"})
-"""Reasons for which nobody reads a source any further."""
 
 
 def move(desk: Desk, work: Work) -> records.StudyOutcome:
@@ -99,7 +95,7 @@ def _treat(desk: Desk, examiner: Examiner, instance: InstanceAtSite, path: Path)
     result = desk.anonymizer.anonymize(source)
     if isinstance(result, Held):
         # What is left without it is searched for what identifies in it.
-        is_read = desk.hold == "instance" and result.reason.code not in _UNREADABLE
+        is_read = desk.hold == "instance" and result.reason.code not in UNREADABLE
         return Kept(result, examiner.examine(source, source) if is_read else None)
     with path.open("wb") as file:
         file.writelines(result.parts)
