@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 from pydicom.dataset import Dataset
+from typer.testing import Result
 
 from deployments.demo import studies
 from flows import artifacts, lineage
+from flows.inventory import find_work
 from flows.run import Tally
+from flows.study import move
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts, emptied
 
@@ -253,6 +255,18 @@ def test_a_release_is_what_a_correction_in_the_cloud_needs(place: Place, monkeyp
     (outcome,) = place.run()
 
     assert (outcome.status, counts(place.cloud), place.balance().balanced) == ("loaded", 2, True)
+
+
+def test_an_attempt_that_began_before_a_release_does_not_answer_it(held: Place) -> None:
+    release()
+    with held.desk() as desk:
+        (work,) = find_work(desk, set())
+        release("--who", "somebody later")
+        move(desk, work)
+
+    assert [became for *_, became in releases(held)] == ["held", None]
+    assert len(held.run()) == 1
+    assert held.run() == []
 
 
 def test_a_release_can_be_tried_here_and_now(held: Place) -> None:

@@ -1,4 +1,4 @@
-"""What the page of a held study is made of: advice for every code, names of places, values, and texts that name nobody."""
+"""What the page of a held study is made of: advice for every code, names of places, values, and texts."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ NAME, NUMBER, DAY = 0x00100010, 0x00100020, 0x00080020
         ("the profile removes it now", False),
     ],
 )
-def test_a_text_names_somebody_or_nobody(text: str, named: bool) -> None:  # noqa: FBT001 - the table's second column
+def test_a_text_names_somebody_or_nobody(text: str, named: bool) -> None:
     known = source(
         Identifier(PATIENT, NAME, "Quillfeather"),
         Identifier(PATIENT, NAME, "Li"),

@@ -221,6 +221,13 @@ def test_a_release_waits_until_an_attempt_knew_of_it(ledger: Ledger) -> None:
     assert became() == [("a physicist", "run-3", "held"), ("another", "run-4", "loaded")]
 
 
+def test_a_release_of_what_was_loaded_without_knowing_of_it_does_not_wait(ledger: Ledger) -> None:
+    ledger.record(outcome(1, (), status="held", reason="dates-torn"))
+    ledger.release([release(1)])
+    ledger.record(outcome(1, run_id="run-2"))
+    assert ask(ledger, "SELECT tried_in, became FROM releases") == [{"tried_in": "run-2", "became": "loaded"}]
+
+
 def test_a_series_of_which_something_is_held_is_not_called_dangling(ledger: Ledger) -> None:
     ledger.record(outcome(1, ("loaded", "held"), status="held", reason="burned-in-risk"))
     pointer = Reference(instance=uid("instance", 2, 1), level="series", target=uid("series", 1), state="dangling")

@@ -121,7 +121,7 @@ LEFT JOIN begun USING (site, project, work),
         END
     ) AS t (h);
 
--- What became of a release is what the first attempt that knew of it says.
+-- What became of a release is what the first attempt that knew of it says, or one that left nothing to try.
 CREATE VIEW releases AS
 SELECT
     r.site, r.project, r.work, r.study_instance_uid,
@@ -131,7 +131,8 @@ SELECT
     r.record
 FROM raw.releases AS r
 LEFT JOIN raw.studies AS s
-    ON r.site = s.site AND r.project = s.project AND r.work = s.work AND s.release >= r.record
+    ON r.site = s.site AND r.project = s.project AND r.work = s.work
+    AND (s.release >= r.record OR (s.record > r.record AND s.status <> 'held'))
 GROUP BY ALL;
 
 -- Every delivery of every run: what the cloud said, each time it was asked.
