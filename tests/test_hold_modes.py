@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import pytest
 from pydicom.dataset import Dataset
 
 from deployments.demo import studies
@@ -82,6 +83,26 @@ def test_what_points_at_an_image_that_the_engine_holds_stays_too(place: Place) -
 
     assert sorted(hold.code for hold in outcome.held) == ["pixel-data-missing", "points-at-held"]
     assert sums(place) == (4, 2, 2, 0, True)
+
+
+@pytest.mark.parametrize("names_an_image", [False, True])
+def test_a_series_that_is_named_as_a_whole_is_pointed_at_by_whom_names_no_image_of_it(
+    place: Place,
+    names_an_image: bool,
+) -> None:
+    images = studies.ct(1, 1, 1, 3, rows=16)
+    shown = studies.presentation(1, 1, 2, images[1:])
+    if not names_an_image:
+        del shown.ReferencedSeriesSequence[0].ReferencedImageSequence
+        shown.DisplayedAreaSelectionSequence[0].pop("ReferencedImageSequence", None)
+        shown.pop("GraphicAnnotationSequence", None)
+    named(images[:1])
+
+    outcome = moved(place, [*images, shown], **INSTANCE)
+
+    pointing = [hold.place for hold in outcome.held if hold.code == "points-at-held"]
+    assert pointing == ([] if names_an_image else ["(0008,1115)[1].(0020,000E)"])
+    assert sums(place)[1:] == ((3, 1, 0, True) if names_an_image else (2, 2, 0, True))
 
 
 def test_no_released_instance_points_at_a_held_one(place: Place) -> None:
