@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench-engine lint clean
+.PHONY: help setup demo test bench-engine bench-gate lint clean
 
 help: ## List these targets
 	@echo "make demo               run the main job: two hospitals, one cloud, Prefect between them"
@@ -19,6 +19,7 @@ help: ## List these targets
 	@echo "make setup              make the environment: $(VENV), with the entwash command in it"
 	@echo "make test               run the whole test suite"
 	@echo "make bench-engine       measure the engine beside others; FOLDERS=\"NAME=PATH …\" adds your own"
+	@echo "make bench-gate         measure engine, digests and gate together, in ms an instance"
 	@echo "make lint               ruff and mypy"
 	@echo "make clean              remove what demo and tests keep ($(STATE) and caches), not $(VENV)"
 	@echo
@@ -38,6 +39,9 @@ test: $(VENV)/.installed
 
 bench-engine: $(VENV)/.installed
 	@$(BIN)/python -m tests.bench_engine $(foreach one,$(FOLDERS),--folder "$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
+
+bench-gate: $(VENV)/.installed
+	@$(BIN)/python -m tests.bench_gate $(foreach one,$(FOLDERS),"$(one)")
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check

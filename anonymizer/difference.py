@@ -18,6 +18,7 @@ from anonymizer.engine.profile import Profile
 
 FATES = ("gone", "empty", "replaced", "kept")
 """What can become of an attribute, from what tells least to what tells most."""
+_NO_DICOM = "not-dicom"
 
 _Position = tuple[int, ...]
 
@@ -46,32 +47,77 @@ class Difference:
         return f"{self.path or 'instance'}: {self.first} -> {self.second} ({self.instances})"
 
 
-def differences(first: Profile, second: Profile, files: Iterable[bytes]) -> list[Difference]:
-    """Anonymize files under two profiles, and tell what becomes of their attributes differently.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was read, and what becomes of it differently.
+
+    Attributes
+    ----------
+    differences : list of Difference
+        By path; whole instances first.
+    read, compared, not_dicom : int
+        How many files were read, were released under both profiles, and are no DICOM.
+    unread : int
+        How many could not be read.
+    held : dict of str to int
+        How many both profiles hold, by what is said of them: the reason code, or both where they differ.
+    """
+
+    differences: list[Difference]
+    read: int
+    compared: int
+    not_dicom: int
+    unread: int
+    held: dict[str, int]
+
+    def __str__(self) -> str:
+        """Return in one line what was read."""
+        one_holds = sum(one.instances for one in self.differences if not one.path)
+        held = ", ".join(f"{count} {reason}" for reason, count in sorted(self.held.items()))
+        parts = [f"{self.read} files read", f"{self.compared} compared", f"{one_holds} held by one profile alone"]
+        parts.append(f"{sum(self.held.values())} held by both" + (f" ({held})" if held else ""))
+        parts.append(f"{self.not_dicom} no DICOM")
+        parts += [f"{self.unread} that could not be read"] if self.unread else []
+        return f"{', '.join(parts)}; {len(self.differences)} differences"
+
+
+def compared(first: Profile, second: Profile, files: Iterable[bytes | None]) -> Comparison:
+    """Anonymize files under two profiles, and tell what becomes of them differently.
 
     Parameters
     ----------
     files : iterable of bytes
-        DICOM files. Nothing is written; the key is drawn for the occasion and forgotten.
-
-    Returns
-    -------
-    list of Difference
-        By path.
+        DICOM files, None for what could not be read. Nothing is written; the key is drawn for the occasion and
+        forgotten.
     """
     key = Key(secrets.token_bytes(32))
     engines = [Anonymizer(key, "difference", profile) for profile in (first, second)]
     counts: Counter[tuple[str, str, str]] = Counter()
+    held: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     for data in files:
-        one, other = (engine.anonymize(data) for engine in engines)
-        if isinstance(one, Held) or isinstance(other, Held):
-            outcomes = [f"held, {each.reason.code}" if isinstance(each, Held) else "released" for each in (one, other)]
-            counts.update({("", *outcomes)} if outcomes[0] != outcomes[1] else ())  # type: ignore[arg-type]  # two of them
+        if data is None:
+            total["unread"] += 1
             continue
-        source = dict(_values(data))
-        before, after = (_fates(source, dict(_values(each.data))) for each in (one, other))
-        counts.update((path, before[path], after[path]) for path in before if before[path] != after[path])
-    return sorted(Difference(*what, instances) for what, instances in counts.items())
+        total["read"] += 1
+        one, other = (engine.anonymize(data) for engine in engines)
+        codes = [each.reason.code if isinstance(each, Held) else "" for each in (one, other)]
+        if all(codes):
+            is_dicom = codes != [_NO_DICOM, _NO_DICOM]
+            held.update({" or ".join(dict.fromkeys(codes))} if is_dicom else ())
+            total["not_dicom"] += not is_dicom
+        elif isinstance(one, Held) or isinstance(other, Held):
+            before, after = (f"held, {code}" if code else "released" for code in codes)
+            counts["", before, after] += 1
+        else:
+            total["compared"] += 1
+            source = dict(_values(data))
+            fates = [_fates(source, dict(_values(each.data))) for each in (one, other)]
+            counts.update((path, fate, fates[1][path]) for path, fate in fates[0].items() if fate != fates[1][path])
+    found = sorted(Difference(*what, instances) for what, instances in counts.items())
+    return Comparison(
+        found, total["read"], total["compared"], total["not_dicom"], total["unread"], dict(sorted(held.items()))
+    )
 
 
 def _fates(source: dict[_Position, bytes], output: dict[_Position, bytes]) -> dict[str, str]:

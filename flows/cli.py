@@ -187,7 +187,7 @@ def show(name: ProfileName) -> None:
     An action alone holds where the object's IOD says Type 3; where another Type asks for another action, both
     are named.
     """
-    from anonymizer.statement import lines  # noqa: PLC0415 - and all tables with it
+    from anonymizer.lines import lines  # noqa: PLC0415 - and all tables with it
 
     try:
         chosen = load_profile(name)
@@ -205,19 +205,28 @@ def diff(
 ) -> None:
     """Show on real files what becomes of attributes otherwise under B than under A, and in how many instances.
 
-    Nothing is written, no key is needed, and no value is shown.
+    First come instances that one profile holds and the other releases, with the reason; at the end stands how many
+    files were read, compared, held by both, and no DICOM. Nothing is written, no key is needed, and no value is shown.
     """
-    from anonymizer.difference import differences  # noqa: PLC0415 - as above
+    from anonymizer.difference import compared  # noqa: PLC0415 - as above
 
     try:
         chosen = [load_profile(name) for name in (first, second)]
-        files = [path for path in files_below(source) if path.is_file()]
+        files = list(files_below(source))
     except AnonymizerError as error:
         _stop(error)
-    found = differences(chosen[0], chosen[1], (path.read_bytes() for path in files))
-    for one in found:
+    found = compared(chosen[0], chosen[1], map(_read, files))
+    for one in found.differences:
         typer.echo(str(one))
-    _messages.print(f"{len(files)} files, {len(found)} differences", markup=False)
+    _messages.print(str(found), markup=False)
+
+
+def _read(path: Path) -> bytes | None:
+    """Return what stands in a file, None where nothing can be read: in a closed one, a linked folder, a pipe."""
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
 
 
 @profiles.command()
@@ -229,7 +238,7 @@ def statement(name: ProfileName) -> None:
         chosen = load_profile(name)
     except AnonymizerError as error:
         _stop(error)
-    typer.echo(stated(chosen), nl=False)
+    typer.echo(stated(chosen, "" if name in profile_names() else Path(name).name), nl=False)
 
 
 def _stop(error: Exception) -> NoReturn:

@@ -103,6 +103,7 @@ NUMBERS: Final = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV"
 STRUCTURE: Final = frozenset({"CS", "AT", "US", "SS", "UL", "SL", "UV", "SV", "UI", "SQ"})
 # DateTime, Date and Time of a content item: of what, its concept tells, and no scene plants one of an event.
 _OF_A_CONCEPT: Final = frozenset({0x0040A120, 0x0040A121, 0x0040A122})
+_OF_CODES: Final = frozenset({0x00080106, 0x00080107})  # Context Group Version and Local Version
 _OWN_PSEUDONYMS: Final = frozenset({0x00100010, 0x00100020, 0x00080050, 0x00200010})
 
 
@@ -184,7 +185,9 @@ class Oracle:
 
     def _listed(self, row: Row, attribute: Attribute, place: Place) -> Fate:
         tag, vr, _, harmless = attribute
-        basic = resolved(row.basic, type_at(place, tag), vr)
+        # Any code item may have the version of a context group, and has to where it names one (PS3.3 Table 8.8-1).
+        attribute_type = type_at(place, tag) or ("1" if tag in _OF_CODES else "")
+        basic = resolved(row.basic, attribute_type, vr)
         if tag in _OF_A_CONCEPT:
             return basic  # a content item without a concept, or outside of any: nobody knows whose date it is
         codes = self._codes(row)

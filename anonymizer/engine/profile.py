@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, tag_for_keyword
 
 from anonymizer.engine import concepts, content, private, tables, types, vocabulary
+from anonymizer.engine.overrides import FULL_DATES, MODIFIED_DATES, OVERRIDES, faults_of
 from anonymizer.errors import ProfileError
 
 # The options of Table E.1-1, by the names of its columns, with their codes of CID 7050.
@@ -32,35 +33,9 @@ OPTION_CODES = {
     "retain_institution_identity": "113112",
 }
 BASIC_CODE = "113100"
-FULL_DATES, MODIFIED_DATES = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
 PATIENT_CHARACTERISTICS = "retain_patient_characteristics"
 RETAIN_UIDS = "retain_uids"
 
-OVERRIDES = ("remove", "empty", "dummy", "uid", "clean", "keep")
-"""What a site may say of an attribute, from what tells least to what tells most."""
-
-# Their pseudonyms and what an output says of itself are not a site's to choose.
-_FIXED = frozenset(
-    tag_for_keyword(keyword)
-    for keyword in (
-        "SpecificCharacterSet",
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "StudyInstanceUID",
-        "SeriesInstanceUID",
-        "PatientName",
-        "PatientID",
-        "AccessionNumber",
-        "StudyID",
-        "PatientIdentityRemoved",
-        "DeidentificationMethod",
-        "DeidentificationMethodCodeSequence",
-        "LongitudinalTemporalInformationModified",
-        "PixelData",
-        "FloatPixelData",
-        "DoubleFloatPixelData",
-    )
-)
 _TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
 _SECTIONS = {"description": str, "extends": str, "options": dict, "attributes": dict, "vocabulary": dict}
 
@@ -76,7 +51,7 @@ class Profile:
     options : tuple of str
         Columns of Table E.1-1, as the table file spells them.
     overrides : tuple of (tag, word)
-        Attributes that are treated otherwise; the words are those of :data:`OVERRIDES`.
+        Attributes that are treated otherwise; the words are those of :mod:`anonymizer.engine.overrides`.
     words : tuple of str
         The site's own vocabulary, beside the shipped one.
     digest : str
@@ -106,14 +81,14 @@ class Profile:
         Raises
         ------
         ProfileError
-            When an option or an override is none, or two exclude each other.
+            When an option, an override or a word is none, an override cannot be done, or two options exclude each
+            other; all that is wrong is told, one fault a line.
         """
         chosen = tuple(sorted(set(options)))
         changes = tuple(sorted((overrides or {}).items()))
         own_words = tuple(sorted(set(words)))
-        if faults := [*_faults_of_options(chosen), *(fault for change in changes for fault in _faults_of(*change))]:
-            raise ProfileError(f"profile {name!r}: {'; '.join(faults)}")
-        vocabulary.Vocabulary(own_words)  # refuses what is no word
+        if faults := _faults(chosen, changes, own_words):
+            raise _refused(repr(name), faults)
         decides = {
             "options": chosen,
             "overrides": changes,
@@ -181,35 +156,57 @@ def _extended(path: Path, data: dict[str, Any]) -> Profile:
     faults = [f"unknown: {section}" for section in data if section not in _SECTIONS]
     faults += [f"{name} has to be a {kind.__name__}" for name, kind in _SECTIONS.items() if _is_other(data, name, kind)]
     base = data.get("extends")
-    if base not in profile_names():
+    is_base = base in profile_names()
+    if not is_base:
         faults.append(f"extends has to name a shipped profile: {', '.join(profile_names())}")
-    options, attributes, words = (data.get(name, {}) for name in ("options", "attributes", "vocabulary"))
-    for section, allowed in ((options, {"add", "remove"}), (words, {"words"})):
-        if isinstance(section, dict):
-            faults += [f"unknown: {key}" for key in section if key not in allowed]
-            faults += [f"{key} has to be a list of texts" for key in allowed if not _is_texts(section.get(key, []))]
-    tags: dict[int, str] = {}
+    inherited = set(load_profile(str(base)).options) if is_base else set()
+    added, removed = _lists(data, "options", ("add", "remove"), faults)
+    (words,) = _lists(data, "vocabulary", ("words",), faults)
+    if is_base and (missing := sorted(set(removed) - inherited)):
+        faults.append(f"{base} has no option {', '.join(missing)} to remove")
+    if both := sorted(set(added) & set(removed)):
+        faults.append(f"added and removed at once: {', '.join(both)}")
+    changes = _changes(data.get("attributes", {}), faults)
+    options = (inherited - set(removed)) | set(added)
+    faults += _faults(options, changes.items(), words)
+    if faults:
+        raise _refused(str(path), faults)
+    return Profile.of(
+        path.stem,
+        options=options,
+        overrides=changes,
+        words=words,
+        description=data.get("description", f"{base}, with changes of the site's own"),
+    )
+
+
+def _lists(data: dict[str, Any], name: str, keys: tuple[str, ...], faults: list[str]) -> list[list[str]]:
+    """Return the lists of texts of a section, empty ones for what is missing or wrong; that is added to the faults."""
+    section = data.get(name, {})
+    if not isinstance(section, dict):
+        return [[] for _ in keys]  # told already
+    faults += [f"unknown: {key} in [{name}]" for key in section if key not in keys]
+    lists = [section.get(key, []) for key in keys]
+    faults += [f"{key} has to be a list of texts" for key, one in zip(keys, lists, strict=True) if not _is_texts(one)]
+    return [one if _is_texts(one) else [] for one in lists]
+
+
+def _changes(attributes: object, faults: list[str]) -> dict[int, str]:
+    """Return what a site says of attributes, by their tags; what it cannot say of any is added to the faults."""
+    changes: dict[int, str] = {}
     for attribute, word in attributes.items() if isinstance(attributes, dict) else ():
         tag = _tag_of(attribute)
-        if tag is None:
+        if tag in tables.newer():
+            faults.append(f"{attribute} is newer than the dictionary and treated as Table E.1-1 has it")
+        elif tag is None or not dictionary_has_tag(tag):
             faults.append(f"{attribute} is no attribute of the standard: give its keyword or (gggg,eeee)")
         elif not isinstance(word, str):
             faults.append(f"{attribute} has to be one of {', '.join(OVERRIDES)}")
+        elif tag in changes:
+            faults.append(f"{attribute} is named twice")
         else:
-            tags[tag] = word
-    if faults:
-        raise ProfileError(f"profile {path}: {'; '.join(faults)}")
-    inherited = set(load_profile(str(base)).options)
-    missing = sorted(set(options.get("remove", [])) - inherited)
-    if missing:
-        raise ProfileError(f"profile {path}: {base} has no option {', '.join(missing)} to remove")
-    return Profile.of(
-        path.stem,
-        options=(inherited - set(options.get("remove", []))) | set(options.get("add", [])),
-        overrides=tags,
-        words=words.get("words", []),
-        description=data.get("description", f"{base}, with changes of the site's own"),
-    )
+            changes[tag] = word
+    return changes
 
 
 def _is_other(data: dict[str, Any], name: str, kind: type) -> bool:
@@ -222,23 +219,28 @@ def _is_texts(value: object) -> bool:
 
 def _tag_of(attribute: str) -> int | None:
     match = _TAG.fullmatch(attribute)
-    tag = int(match[1] + match[2], 16) if match else tag_for_keyword(attribute)
-    return tag if tag is not None and dictionary_has_tag(tag) else None
+    return int(match[1] + match[2], 16) if match else tag_for_keyword(attribute)
 
 
-def _faults_of_options(options: tuple[str, ...]) -> list[str]:
-    faults = [f"no such option: {option}" for option in options if option not in OPTION_CODES]
-    if FULL_DATES in options and MODIFIED_DATES in options:
+def _refused(name: str, faults: Iterable[str]) -> ProfileError:
+    return ProfileError("\n  ".join([f"profile {name} cannot be used:", *faults]))
+
+
+def _faults(options: Iterable[str], changes: Iterable[tuple[int, str]], words: Iterable[str]) -> list[str]:
+    """Return all that is wrong with a profile."""
+    chosen = sorted(options)
+    faults = [f"no such option: {option}" for option in chosen if option not in OPTION_CODES]
+    if FULL_DATES in chosen and MODIFIED_DATES in chosen:
         faults.append(f"{FULL_DATES} and {MODIFIED_DATES} exclude each other (PS3.15 E.3.6)")
-    return faults
+    faults += [fault for tag, word in changes for fault in faults_of(tag, word, chosen)]
+    return [*faults, *_faults_of_words(words)]
 
 
-def _faults_of(tag: int, word: str) -> list[str]:
-    name = keyword_for_tag(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-    if word not in OVERRIDES:
-        return [f"{name}: {word!r} is none of {', '.join(OVERRIDES)}"]
-    if tag in _FIXED or tag >> 16 < 0x0008 or not dictionary_has_tag(tag):
-        return [f"{name} cannot be treated otherwise than it is"]
-    if word == "keep" and dictionary_VR(tag) == "UR":
-        return [f"{name} cannot be kept: a link leads to where it came from"]
+def _faults_of_words(words: Iterable[str]) -> list[str]:
+    """Return which of a site's words are none; a vocabulary names the first alone."""
+    words = sorted(set(words))
+    try:
+        vocabulary.Vocabulary(words)
+    except ProfileError as error:
+        return [str(error)] if len(words) == 1 else [fault for word in words for fault in _faults_of_words([word])]
     return []

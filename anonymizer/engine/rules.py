@@ -9,14 +9,15 @@ import re
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from pydicom.datadict import dictionary_VR
 
-from anonymizer.engine import content, tables
+from anonymizer.engine import content, overrides, tables
+from anonymizer.engine.overrides import MODIFIED_DATES
 from anonymizer.engine.private import listed_vr
 from anonymizer.engine.profile import (
     BASIC_CODE,
-    MODIFIED_DATES,
     OPTION_CODES,
     PATIENT_CHARACTERISTICS,
     RETAIN_UIDS,
@@ -81,14 +82,15 @@ _PSEUDONYMS = {
 }
 _ICC_PROFILE = 0x00282000
 
-DATES = frozenset({"DA", "DT", "TM"})
+DATES, DESCRIPTIONS = overrides.DATES, overrides.DESCRIPTIONS
 TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN", "AE", "UR", "AS"}) | DATES
-# Texts that are made of words; a name, an address of a machine or a link is never cleaned.
-DESCRIPTIONS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _NUMBERS = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 
 # Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
 _STRUCTURAL = frozenset({"SQ", "UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+# Versions of context groups stand beside the identifier of one, in any code item (PS3.3 Table 8.8-1, Type 1C), also
+# where the Types do not know the place.
+_OF_CODES = frozenset({0x00080106, 0x00080107})
 # The options that hold there: a date that moved is no less a replacement than a dummy, and references have to hold.
 _HOLD_IN_REPLACED = frozenset({MODIFIED_DATES, RETAIN_UIDS})
 
@@ -101,19 +103,26 @@ _REPEATING = re.compile(r"\((50|60)xx,(?:[0-9A-F]{4}|xxxx)\)")
 _LETTING = frozenset({"clean", "keep"})
 _REPLACED = frozenset({Action.KEEP, Action.CREATOR})
 
-# How much an action lets stand; an override that lets more stand than the profile withdraws its claims.
+# How much an action lets stand; an override that lets more stand than the profile withdraws its claims. Of two that let
+# as much stand, either can be of what the other takes away.
 _TELLS = {
-    Action.MOVE_DATE: 1,
-    Action.EVENT_DATE: 1,
-    Action.CLEAN: 1,
-    Action.CREATOR: 1,
-    Action.CODE: 1,
-    Action.CLEAN_ITEMS: 1,
-    Action.WALK: 2,
-    Action.CAP_AGE: 2,
-    Action.KEEP_DEVICE_DATE: 2,
-    Action.KEEP: 2,
+    Action.MOVE_DATE: 2,
+    Action.EVENT_DATE: 2,
+    Action.ICC_PROFILE: 2,
+    Action.CLEAN: 2,
+    Action.CREATOR: 2,
+    Action.CODE: 2,
+    Action.CLEAN_ITEMS: 3,
+    Action.WALK: 3,
+    Action.CAP_AGE: 3,
+    Action.KEEP: 3,
+    Action.KEEP_DEVICE_DATE: 4,
 }
+
+
+def _tells(action: Action, vr: str) -> int:
+    """Return how much an action lets stand: of a sequence that becomes a dummy its coded strings and references."""
+    return 1 if action is Action.DUMMY and vr == "SQ" else _TELLS.get(action, 0)
 
 
 def resolve(code: str, attribute_type: str) -> Action:
@@ -230,10 +239,13 @@ class Rules:
         """Tell whether a sequence inside a replaced one carries references or the names of concepts."""
         return tag in self._kept.structure
 
-    @property
+    @cached_property
     def weakened(self) -> tuple[int, ...]:
-        """Return the attributes of which an override lets more stand than the profile without it."""
-        return tuple(tag for tag in self._overrides if any(self._is_weaker(tag, kind) for kind in ("1", "2", "3", "")))
+        """Return the attributes of which an override lets more stand than the profile without it, at any place."""
+        types = ("1", "2", "3", "")
+        return tuple(
+            tag for tag in self._overrides if any(one._is_weaker(tag, kind) for one in self._inside for kind in types)
+        )
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -254,8 +266,8 @@ class Rules:
 
     def _is_weaker(self, tag: int, attribute_type: str) -> bool:
         vr = vr_of(tag).split(" ")[0]
-        usual = self._usual(tag, vr, attribute_type)
-        return _TELLS.get(self.rule(tag, vr, attribute_type).action, 0) > _TELLS.get(usual.action, 0)
+        usual, action = self._usual(tag, vr, attribute_type).action, self.rule(tag, vr, attribute_type).action
+        return action is not usual and _tells(action, vr) >= max(_tells(usual, vr), 1)
 
     def _usual(self, tag: int, vr: str, attribute_type: str) -> Rule:
         group = tag >> 16
@@ -276,7 +288,7 @@ class Rules:
 
     def _listed(self, tag: int, read_by: str, row: tables.Row, attribute_type: str) -> Rule:
         vr = vr_of(tag).split(" ")[0]
-        basic = resolve(row.basic, attribute_type)
+        basic = resolve(row.basic, "1" if tag in _OF_CODES and not attribute_type else attribute_type)
         if basic is Action.DUMMY and vr == "UI":
             basic = Action.UID  # Annotation Group UID is coded D; a UID that others may point at
         elif basic is Action.DUMMY and vr == "SQ" and "D" not in row.basic:

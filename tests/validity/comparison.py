@@ -21,8 +21,7 @@ Source = tuple[str, Callable[[], bytes]]
 
 KNOWN = {
     "ClinicalTrialProtocolEthicsCommitteeName": "D, and its condition is an Approval Number, which is X",
-    "ContextGroupVersion": "D, and gone in macros whose place the Types do not have (Note 13)",
-    "ICCProfile": "binary that can carry text",
+    "ICCProfile": "the eight zero bytes of a complete instance are no profile, and what is none goes",
     "StructureSetLabel": "dciodvfy has the Structure Set module in the RT Dose IOD, which the standard retired there",
     "SeriesDescription": "as Structure Set Label",
     "SeriesDate": "as Structure Set Label",
