@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prefect import get_run_logger
@@ -14,6 +16,8 @@ from flows.records import StudyOutcome
 from flows.run import Tally
 
 __all__ = ["publish"]
+
+_MOST = 50  # of studies, and of reasons each: a page that nobody reads says nothing
 
 
 def publish(desk: Desk, tally: Tally) -> None:
@@ -65,8 +69,19 @@ def _description(desk: Desk, tally: Tally) -> str:
         f" + {total.held} held + {total.excluded} excluded + {total.in_flight} in flight."
         f" {'It balances.' if total.balanced else '**It does not balance.**'}",
     ]
-    holds = [hold for outcome in tally.outcomes for hold in outcome.held]
-    reasons = sorted({(hold.code, hold.place, hold.message) for hold in holds})
-    if reasons:
-        lines += ["", "Held, and why:", "", *(f"- `{code}` {place} {message}" for code, place, message in reasons)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_held([outcome for outcome in tally.outcomes if outcome.held])])
+
+
+def _held(outcomes: Sequence[StudyOutcome]) -> Iterator[str]:
+    """Name the held studies with their reasons; `entwash held show` takes the names."""
+    if outcomes:
+        yield from ("", "Held, and why:", "")
+    for outcome in outcomes[:_MOST]:
+        yield f"- study {outcome.study_instance_uid}: `entwash held show {outcome.study_instance_uid[-8:]}`"
+        reasons = Counter((hold.code, hold.place, hold.message) for hold in outcome.held)
+        for (code, place, message), count in reasons.most_common(_MOST):
+            yield f"  - `{code}` {place} {message} ({count})"
+        if len(reasons) > _MOST:
+            yield f"  - and {len(reasons) - _MOST} more"
+    if len(outcomes) > _MOST:
+        yield f"- and {len(outcomes) - _MOST} more: `entwash held list` names them all"

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from anonymizer import AnonymizerError, Key, load_profile, profile_names
 from anonymizer.folder import Settings, anonymize_folder, files_below, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
+from flows.held.command import app as held
 
 __all__ = ["app"]
 
@@ -167,6 +168,8 @@ def run(
         _messages.print(str(error), markup=False)
         raise typer.Exit(FINDINGS) from None
 
+
+app.add_typer(held, name="held")
 
 profiles = typer.Typer(
     no_args_is_help=True,

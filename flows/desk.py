@@ -15,7 +15,7 @@ from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
-from flows.sites import Sites
+from flows.sites import Hold, Sites
 
 __all__ = ["Desk"]
 
@@ -28,6 +28,8 @@ THREADS = 8
 class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
+    `hold` says what one held instance holds: its study, or itself and what points at it.
+
     Safe to use from many threads. A context manager: what it opened, it closes.
     """
 
@@ -39,6 +41,7 @@ class Desk:
     ledger: Ledger
     spool: Path
     run_id: str
+    hold: Hold = "study"
     _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -77,6 +80,7 @@ class Desk:
                 ledger=ledger,
                 spool=sites.lineage / "spool",
                 run_id=run_id,
+                hold=site.hold,
                 _opened=opened.pop_all(),
             )
 

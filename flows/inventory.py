@@ -6,8 +6,8 @@ that was lost costs nothing but the time until the next look.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.desk import ENGINE_VERSION, Desk
@@ -30,6 +30,8 @@ class Work:
         Pseudonym.
     instances : int
         How many the hospital has.
+    release : str
+        The ledger's record of the latest release of the study; "" if nobody released it.
     """
 
     orthanc_id: str = field(repr=False)
@@ -38,24 +40,32 @@ class Work:
     snapshot: str
     study_instance_uid: str
     instances: int
+    release: str = ""
 
 
-def find_work(desk: Desk, tried: set[str]) -> list[Work]:
+def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -> list[Work]:
     """Return the stable studies that are not settled, and record that they were seen.
 
     Parameters
     ----------
     tried : set of str
         Snapshots that this run has worked on; each is tried once in a run. The found ones are added.
+    only : container of str, optional
+        Work tokens of the studies that are asked for; all without it.
     """
+    # The outcomes first: a release that comes in between is seen, or waits for the next run.
     settled = desk.ledger.settled(desk.site, desk.project)
+    releases = desk.ledger.releases(desk.site, desk.project)
     found: list[Work] = []
     for study in desk.hospital.stable_studies():
         work, snapshot = _tokens(desk, study)
-        if snapshot in tried or _is_settled(settled.get(work), snapshot, desk.anonymizer.profile.digest):
+        if only is not None and work not in only:
+            continue
+        release, profile = releases.get(work, ""), desk.anonymizer.profile.digest
+        if snapshot in tried or _is_settled(settled.get(work), snapshot, profile, release):
             continue
         tried.add(snapshot)
-        found.extend(_work(desk, study, work, snapshot))
+        found.extend(replace(one, release=release) for one in _work(desk, study, work, snapshot))
     record_seen(desk, found)
     return found
 
@@ -104,13 +114,15 @@ def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     return token("work", study.orthanc_id), token("snapshot", *state)
 
 
-def _is_settled(settled: Settled | None, snapshot: str, profile_digest: str) -> bool:
+def _is_settled(settled: Settled | None, snapshot: str, profile_digest: str, release: str) -> bool:
     """Tell whether the ledger has an outcome for this very state of a study.
 
-    What was held is tried again once profile or engine changed: that is how a hold gets fixed.
+    What was held is tried again once profile or engine changed, and once somebody released it: that is how a hold
+    gets fixed.
     """
     if settled is None or settled.snapshot != snapshot:
         return False
     if settled.status == "held":
-        return (settled.profile_digest, settled.engine_version) == (profile_digest, ENGINE_VERSION)
+        now = (profile_digest, ENGINE_VERSION)
+        return (settled.profile_digest, settled.engine_version) == now and release <= settled.release
     return True

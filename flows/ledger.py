@@ -26,6 +26,7 @@ from flows.errors import LedgerError
 from flows.records import (
     KINDS,
     Record,
+    Release,
     RunFinished,
     RunStarted,
     Seen,
@@ -42,7 +43,7 @@ _STALE_SECONDS: Final = 24 * 3600
 _INDEX: Final = ".settled.parquet"
 _INDEX_AFTER: Final = 200  # reading that many single files costs about 50 ms; then the index is worth its write
 _INDEX_COLUMNS: Final = (
-    "record", "site", "project", "work", "snapshot", "status", "reason", "profile_digest", "engine_version"
+    "record", "site", "project", "work", "snapshot", "status", "reason", "profile_digest", "engine_version", "release"
 )  # fmt: skip
 
 
@@ -111,8 +112,8 @@ class Ledger:
         with self._lock, self._guarded("read"):
             self._refresh_index()
             rows = self._connection.execute(
-                "SELECT work, snapshot, status, reason, profile_digest, engine_version FROM settled"
-                " WHERE site = ? AND project = ?"
+                "SELECT work, snapshot, status, reason, profile_digest, engine_version, coalesce(release, '')"
+                " FROM settled WHERE site = ? AND project = ?"
                 " QUALIFY row_number() OVER (PARTITION BY work ORDER BY record DESC) = 1",
                 [site, project],
             ).fetchall()
@@ -123,9 +124,32 @@ class Ledger:
                 reason=reason,
                 profile_digest=profile_digest,
                 engine_version=engine_version,
+                release=release,
             )
-            for work, snapshot, status, reason, profile_digest, engine_version in rows
+            for work, snapshot, status, reason, profile_digest, engine_version, release in rows
         }
+
+    def release(self, releases: Sequence[Release]) -> None:
+        """Record that somebody wants held studies to be tried again: one row a study, one file for all."""
+        self._append("releases", releases)
+
+    def releases(self, site: str, project: str) -> dict[str, str]:
+        """Return the record of the latest release of every study of a site that was ever released, by its work token.
+
+        A study waits to be tried again as long as its latest outcome knows of an earlier one only. No clock is
+        asked: an attempt that had begun before the release does not answer it.
+        """
+        folder = self.directory / "releases"
+        with self._lock, self._guarded("read"):
+            paths = [database.pattern(path) for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+            if not paths:
+                return {}
+            rows = self._connection.execute(
+                "SELECT work, max(record) FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
+                " WHERE site = ? AND project = ? GROUP BY work",
+                [paths, site, project],
+            ).fetchall()
+        return dict(rows)
 
     def close(self) -> None:
         """Release the memory of the ledger's own database; files need no closing."""
@@ -157,8 +181,7 @@ class Ledger:
 
     def _lay_schema(self, kind: str) -> None:
         """Keep a file without rows for each shape a record had, so that views work over no record at all."""
-        digest = hashlib.sha256(json.dumps(_columns_of(kind)).encode()).hexdigest()[:8]
-        name = f"0-schema-{digest}"  # sorts before every record; two processes write the same
+        name = _schema_name(kind)
         if not (self.directory / kind / f"{name}.parquet").exists():
             self._write(kind, name, [])
 
@@ -205,10 +228,12 @@ class Ledger:
         )
 
     def _insert(self, paths: Sequence[Path]) -> None:
+        # The file without rows has every column there is: files of an older shape answer NULL for what they lack.
+        shape = self.directory / "studies" / f"{_schema_name('studies')}.parquet"
         self._connection.execute(
             f"INSERT INTO settled SELECT {', '.join(_INDEX_COLUMNS)}"  # noqa: S608 - our own column names
-            " FROM read_parquet(?, hive_partitioning = false)",
-            [[database.pattern(path) for path in paths]],
+            " FROM read_parquet(?, union_by_name = true, hive_partitioning = false)",
+            [[database.pattern(path) for path in (shape, *paths)]],
         )
 
     @staticmethod
@@ -234,6 +259,11 @@ class Ledger:
 def _columns_of(kind: str) -> dict[str, str]:
     """Return the columns of a kind's files; `record` names the file and orders the records."""
     return {"record": "VARCHAR", **columns(*KINDS[kind])}
+
+
+def _schema_name(kind: str) -> str:
+    """Return the name of the file without rows; it sorts before every record, and two processes write the same."""
+    return f"0-schema-{hashlib.sha256(json.dumps(_columns_of(kind)).encode()).hexdigest()[:8]}"
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,12 @@ from flows import records
 from flows.desk import ENGINE_VERSION, Desk
 from flows.inventory import Work
 
-__all__ = ["Attempt", "hold_of"]
+__all__ = ["POINTS_AT_HELD", "UNREADABLE", "Attempt", "hold_of"]
+
+POINTS_AT_HELD = "points-at-held"
+"""The code of what is held because it points at something that is."""
+UNREADABLE = frozenset({"too-large", "too-many-elements", "too-deep"})
+"""Reasons of the engine for which nobody reads a source any further."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +43,38 @@ class Attempt:
         verdict: Verdict | None = None,
     ) -> records.StudyOutcome:
         """Return the outcome of a study that stays at the hospital, whole, for one or more reasons."""
-        reason = Counter(hold.code for hold in holds).most_common(1)[0][0]
         known = [identity for identity in identities if identity]
-        return self._outcome("held", reason, known, verdict, holds=tuple(holds))
+        return self._outcome("held", _reason(holds), known, verdict, holds=tuple(holds))
 
     def delivered(
-        self, reports: Sequence[Report], deliveries: Sequence[records.Delivery], verdict: Verdict
+        self,
+        reports: Sequence[Report],
+        deliveries: Sequence[records.Delivery],
+        verdict: Verdict,
+        holds: Sequence[records.Hold] = (),
+        staying: Sequence[Identity] = (),
     ) -> records.StudyOutcome:
-        """Return the outcome of a study that passed the gate: loaded, but for what the cloud has otherwise."""
+        """Return the outcome of what passed the gate: loaded, but for what the cloud has otherwise.
+
+        Parameters
+        ----------
+        holds, staying : sequences
+            Why some instances of the study stay at the hospital though others leave, and who they are.
+        """
         conflicts = {delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict"}
+        holds = (*holds, *(_conflict(instance) for instance in sorted(conflicts)))
+        reasons = {hold.sop_instance_uid: hold.code for hold in reversed(holds)}
         return self._outcome(
-            "held" if conflicts else "loaded",
-            "conflict" if conflicts else "",
+            "held" if holds else "loaded",
+            _reason(holds),
             reports,
             verdict,
             study_date=_first(report.study_date for report in reports),
-            instances=tuple(_instance(report, held=report.sop_instance_uid in conflicts) for report in reports),
-            holds=tuple(_conflict(instance) for instance in sorted(conflicts)),
+            instances=(
+                *(_instance(report, held=report.sop_instance_uid in conflicts) for report in reports),
+                *(_staying(identity, reasons[identity.sop_instance_uid]) for identity in staying),
+            ),
+            holds=holds,
             deliveries=tuple(deliveries),
         )
 
@@ -89,6 +109,7 @@ class Attempt:
             profile_digest=profile.digest,
             engine_version=ENGINE_VERSION,
             source_instances=self.count,
+            release=self.work.release,
             started_at=self.started,
             finished_at=finished,
             seconds=(finished - self.started).total_seconds(),
@@ -111,6 +132,13 @@ def hold_of(what: Held | Finding) -> records.Hold:
         place=what.reason.where,
         message=what.reason.message,
     )
+
+
+def _reason(holds: Sequence[records.Hold]) -> str:
+    """Return the commonest reason; that something points at what is held is only a consequence."""
+    codes = [hold.code for hold in holds]
+    own = [code for code in codes if code != POINTS_AT_HELD]
+    return Counter(own or codes).most_common(1)[0][0] if codes else ""
 
 
 def _conflict(instance: str) -> records.Hold:
@@ -141,6 +169,16 @@ def _instance(report: Report, *, held: bool) -> records.Instance:
         size=report.size,
         sha256=report.sha256,
         md5=report.md5,
+    )
+
+
+def _staying(identity: Identity, reason: str) -> records.Instance:
+    return records.Instance(
+        sop_instance_uid=identity.sop_instance_uid,
+        series_instance_uid=identity.series_instance_uid,
+        sop_class_uid=identity.sop_class_uid,
+        status="held",
+        reason=reason,
     )
 
 

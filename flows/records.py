@@ -162,7 +162,9 @@ class StudyOutcome(Record):
     ----------
     instances : tuple of Instance
         Every source instance of the snapshot, those that an earlier run delivered included. Empty on a
-        held or excluded study: the outcome then speaks for all its `source_instances`.
+        study held or excluded whole: the outcome then speaks for all its `source_instances`.
+    release : str
+        The ledger's record of the latest release that this attempt knew of; "" if nobody released the study.
     deliveries : tuple of Delivery
         What this run delivered or read back; earlier deliveries need not be repeated.
     checks : mapping of str to int
@@ -186,6 +188,7 @@ class StudyOutcome(Record):
     profile_digest: str
     engine_version: str
     source_instances: int
+    release: str = ""
     started_at: datetime
     finished_at: datetime
     seconds: float
@@ -198,6 +201,25 @@ class StudyOutcome(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Release(Record):
+    """Somebody wants a held study to be tried again; the next run sends it through engine and gate once more.
+
+    Attributes
+    ----------
+    who, why : str
+        Free text that a person typed; never about a patient.
+    """
+
+    site: str
+    project: str
+    work: str
+    study_instance_uid: str
+    who: str
+    why: str
+    released_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settled:
     """The latest outcome of one study, as far as a run must know to decide whether to take it up again."""
 
@@ -206,12 +228,14 @@ class Settled:
     reason: str
     profile_digest: str
     engine_version: str
+    release: str
 
 
 KINDS: Final[Mapping[str, tuple[type[Record], ...]]] = {
     "runs": (RunStarted, RunFinished),
     "seen": (Seen,),
     "studies": (StudyOutcome,),
+    "releases": (Release,),
 }
 """The folders of the ledger, and the records that each holds."""
 

@@ -29,9 +29,19 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from flows.errors import SitesError
-from flows.sitesfile import Closed, ServerRow, SitesFile, beside, listed, read_sites_file
+from flows.sitesfile import (
+    Closed,
+    Hold,
+    ProjectRow,
+    ServerRow,
+    SitesFile,
+    beside,
+    is_own_profile,
+    listed,
+    read_sites_file,
+)
 
-__all__ = ["Project", "Server", "Site", "Sites", "load_sites"]
+__all__ = ["Hold", "Project", "Records", "Server", "Site", "Sites", "load_records", "load_sites"]
 
 
 class Server(Closed):
@@ -61,13 +71,14 @@ class Project(Closed):
 
 
 class Site(Closed):
-    """Say what is to be known of one hospital: its Orthanc, its key file, its work pool."""
+    """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there."""
 
     name: str
     server: Server
     key_file: Path
     work_pool: str
     default_issuer: str
+    hold: Hold
 
 
 class Sites(Closed):
@@ -99,6 +110,14 @@ class Sites(Closed):
         raise SitesError(f"{self.path} knows no site of this name; it knows {listed(self.names)}")
 
 
+class Records(Closed):
+    """Say where the records of a sites file are, and of which project and sites."""
+
+    lineage: Path
+    project: str
+    names: tuple[str, ...]
+
+
 def load_sites(path: Path | None = None, only: str | None = None) -> Sites:
     """Read and check the sites file.
 
@@ -115,15 +134,34 @@ def load_sites(path: Path | None = None, only: str | None = None) -> Sites:
     SitesError
         With every problem, one line each.
     """
-    path = Path(path or os.environ.get("ENTWASH_SITES") or "sites.toml").expanduser().absolute()
+    path = _path(path)
     return _sites(read_sites_file(path, only), path, only)
+
+
+def load_records(path: Path | None = None) -> Records:
+    """Read of the sites file where its records are: that needs no password and no key.
+
+    Raises
+    ------
+    SitesError
+        With every problem of the file's form, one line each.
+    """
+    path = _path(path)
+    form = read_sites_file(path, None, here=False)
+    return Records(
+        lineage=beside(path.parent, form.lineage.directory), project=form.project.name, names=tuple(form.sites)
+    )
+
+
+def _path(path: Path | None) -> Path:
+    return Path(path or os.environ.get("ENTWASH_SITES") or "sites.toml").expanduser().absolute()
 
 
 def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
     return Sites(
         path=path,
         cloud=_server("cloud", form.cloud),
-        project=Project(**form.project.model_dump()),
+        project=_project(form.project, path.parent),
         lineage=beside(path.parent, form.lineage.directory),
         sites={
             name: Site(
@@ -132,12 +170,18 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 key_file=beside(path.parent, row.key_file),
                 work_pool=row.work_pool or name,
                 default_issuer=row.default_issuer,
+                hold=row.hold or form.project.hold,
             )
             for name, row in form.sites.items()
             if only in {None, name}
         },
         names=tuple(form.sites),
     )
+
+
+def _project(row: ProjectRow, folder: Path) -> Project:
+    profile = str(beside(folder, row.profile)) if is_own_profile(row.profile) else row.profile
+    return Project(name=row.name, profile=profile, patient_id_prefix=row.patient_id_prefix)
 
 
 def _server(section: str, row: ServerRow) -> Server:

@@ -12,15 +12,15 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from anonymizer import AnonymizerError, Key, check_prefix, profile_names
+from anonymizer import AnonymizerError, Key, check_prefix, load_profile, profile_names
 from flows.errors import SitesError
 
-__all__ = ["Closed", "ServerRow", "SitesFile", "beside", "listed", "read_sites_file"]
+__all__ = ["Closed", "Hold", "ServerRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _LO = 64  # characters that a value of VR LO may have (PS3.5 6.2)
@@ -68,8 +68,8 @@ def _variable(value: str) -> str:
 
 
 def _profile(value: str) -> str:
-    if value not in (known := profile_names()):
-        raise ValueError(f"no such profile; there is {listed(known)}")
+    if value not in (known := profile_names()) and not is_own_profile(value):
+        raise ValueError(f"no such profile; there is {listed(known)}, and files that end with .toml")
     return value
 
 
@@ -93,6 +93,8 @@ def _name(value: str) -> str:
     return value
 
 
+Hold = Literal["study", "instance"]
+"""What one held instance holds: its study, or itself and what points at it."""
 _Text = Annotated[str, AfterValidator(_text)]
 _Name = Annotated[str, AfterValidator(_name)]
 
@@ -111,6 +113,7 @@ class SiteRow(ServerRow):
     key_file: _Text
     work_pool: _Text | None = None
     default_issuer: Annotated[str, AfterValidator(_issuer)] = ""
+    hold: Hold | None = None  # the project's, where nothing is said
 
 
 class ProjectRow(Closed):
@@ -119,6 +122,7 @@ class ProjectRow(Closed):
     name: _Text
     profile: Annotated[str, AfterValidator(_profile)] = Field("research", validate_default=True)
     patient_id_prefix: Annotated[str, AfterValidator(_prefix)] = "DEID-"
+    hold: Hold = "study"
 
 
 class LineageRow(Closed):
@@ -136,7 +140,7 @@ class SitesFile(Closed):
     sites: Annotated[dict[_Name, SiteRow], Field(min_length=1)]
 
 
-def read_sites_file(path: Path, only: str | None) -> SitesFile:
+def read_sites_file(path: Path, only: str | None, *, here: bool = True) -> SitesFile:
     """Read a sites file and find all its problems.
 
     Parameters
@@ -145,6 +149,8 @@ def read_sites_file(path: Path, only: str | None) -> SitesFile:
         The file; its folder is where relative paths begin.
     only
         The one site whose password and key file this machine must have; None for all.
+    here
+        Whether this machine must have any of that, and not the form alone be right.
 
     Raises
     ------
@@ -158,7 +164,8 @@ def read_sites_file(path: Path, only: str | None) -> SitesFile:
     except ValidationError as invalid:
         form = None
         problems += [_problem(error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
-    problems += _missing(content, path.parent, only)
+    if here:
+        problems += _missing(content, path.parent, only)
     if form is None or problems:
         order = {section: place for place, section in enumerate(_sections(content))}
         problems.sort(key=lambda problem: order.get(problem.section, len(order)))
@@ -206,6 +213,7 @@ def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> _Problem:
         "string_type": "must be text in quotes",
         "model_type": f"must be a section: [{section}]",
         "dict_type": "must be sections: [sites.NAME]",
+        "literal_error": 'must be "study", or "instance"',
         "too_short": "there is no hospital; add a section [sites.NAME]",
     }.get(kind, message.removeprefix("Value error, "))
     if kind == "extra_forbidden" and "password" in key.lower():
@@ -247,10 +255,22 @@ def _missing(content: Mapping[str, Any], folder: Path, only: str | None) -> Iter
                 yield _Problem(section, "key_file", str(error))
         if section != "cloud" and isinstance(cloud, dict) and _address(row) == _address(cloud) is not None:
             yield _Problem(section, "url", "is the cloud's own: a hospital must not be loaded into itself")
+    yield from _own_profile(content, folder)
     lineage = content.get("lineage")
     directory = lineage.get("directory", "lineage") if isinstance(lineage, dict) else "lineage"
     if isinstance(directory, str) and (place := beside(folder, directory)).exists() and not place.is_dir():
         yield _Problem("lineage", "directory", f"{place} is a file; name a folder")
+
+
+def _own_profile(content: Mapping[str, Any], folder: Path) -> Iterator[_Problem]:
+    """Find what is wrong with the profile that a site wrote itself."""
+    project = content.get("project")
+    name = project.get("profile") if isinstance(project, dict) else None
+    if isinstance(name, str) and is_own_profile(name):
+        try:
+            load_profile(beside(folder, name))
+        except AnonymizerError as error:
+            yield _Problem("project", "profile", str(error))
 
 
 def _address(row: Mapping[str, Any]) -> str | None:
@@ -261,6 +281,11 @@ def _address(row: Mapping[str, Any]) -> str | None:
 def beside(folder: Path, name: str) -> Path:
     """Begin a relative path at the folder of the sites file."""
     return folder / Path(name).expanduser()
+
+
+def is_own_profile(name: str) -> bool:
+    """Tell whether a profile is named by the path of its file."""
+    return name.endswith(".toml")
 
 
 def listed(names: Iterable[str]) -> str:

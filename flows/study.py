@@ -2,7 +2,7 @@
 
 An instance is in memory alone, and a large one is not in memory at all: it comes by way of a file without a name.
 Only its output is written, to the spool, until the gate has seen the whole study. Nothing goes to the cloud before
-that.
+that, and nothing that is held, or points at what is.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from anonymizer import TWO_PATIENTS, Held, Identity, Report
 from anonymizer.folder import contents
-from anonymizer.gate import Evidence, Examiner, Gate, Verdict
+from anonymizer.gate import Examiner
 from flows import records
 from flows.desk import THREADS, Desk
 from flows.errors import TransientError
 from flows.inventory import Work
 from flows.orthanc import InstanceAtSite, orthanc_id
-from flows.outcome import Attempt, hold_of
+from flows.outcome import UNREADABLE, Attempt, hold_of
+from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
 
 __all__ = ["move"]
 
@@ -31,17 +31,8 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """An anonymized instance in the spool, with what the gate saw of it and its source."""
-
-    report: Report
-    evidence: Evidence
-    path: Path
-
-
 def move(desk: Desk, work: Work) -> records.StudyOutcome:
-    """Take one study from the hospital to the cloud, or hold it whole; record the outcome.
+    """Take one study from the hospital to the cloud, or hold it, whole or in part; record the outcome.
 
     Raises
     ------
@@ -70,31 +61,42 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     examiner = Examiner()
     treated = _in_threads(lambda job: _treat(desk, examiner, *job), jobs)
     outputs = [one for one in treated if isinstance(one, Output)]
-    held = [one for one in treated if isinstance(one, Held)]
-    identities = [*(one.report for one in outputs), *(one.identity for one in held if one.identity)]
+    kept = [one for one in treated if isinstance(one, Kept)]
+    identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
     _check_study(work, identities)
-    if holds := [hold_of(one) for one in held] + _twice(identities):
-        return attempt.held(holds, identities)
-
-    verdict = _prove(outputs)
-    if not verdict.passed:
-        return attempt.held([hold_of(finding) for finding in verdict.findings], identities, verdict)
-    reports = [output.report for output in outputs]
+    proof = _proof(desk, outputs, kept, identities)
+    if not (proof.proven and proof.verdict):
+        return attempt.held(proof.holds, identities, proof.verdict)
+    reports = [output.report for output in proof.proven]
     if _is_under_another_patient(desk, reports[0]):
-        return attempt.held([hold_of(Held(TWO_PATIENTS))], identities, verdict)
+        return attempt.held([*proof.holds, hold_of(Held(TWO_PATIENTS))], identities, proof.verdict)
 
-    deliveries = _in_threads(lambda output: _deliver(desk, output), outputs)
-    return attempt.delivered(reports, deliveries, verdict)
+    deliveries = _in_threads(lambda output: _deliver(desk, output), proof.proven)
+    held = {hold.sop_instance_uid for hold in proof.holds}
+    staying = [identity for identity in identities if identity.sop_instance_uid in held]
+    return attempt.delivered(reports, deliveries, proof.verdict, proof.holds, staying)
 
 
-def _treat(desk: Desk, examiner: Examiner, instance: InstanceAtSite, path: Path) -> Output | Held:
+def _proof(desk: Desk, outputs: Sequence[Output], kept: Sequence[Kept], identities: Sequence[Identity]) -> Proof:
+    """Prove the study as the site wants it: whole, or without what is held and what points at it."""
+    holds = [hold_of(one.held) for one in kept] + _twice(identities)
+    if desk.hold == "study":
+        return prove(outputs, holds)
+    if len({identity.patient_id for identity in identities}) > 1:
+        holds.append(hold_of(Held(TWO_PATIENTS)))
+    return prove_one_by_one(outputs, kept, holds, desk.anonymizer.pseudonyms)
+
+
+def _treat(desk: Desk, examiner: Examiner, instance: InstanceAtSite, path: Path) -> Output | Kept:
     """Extract and anonymize one instance, and let the gate look at both sides while they are at hand."""
     source = desk.hospital.fetch(instance.orthanc_id, size=instance.size, folder=path.parent)
     if len(source) != instance.size:
         raise TransientError("an instance came with another size than the hospital says it has. It will be tried again")
     result = desk.anonymizer.anonymize(source)
     if isinstance(result, Held):
-        return result
+        # What is left without it is searched for what identifies in it.
+        is_read = desk.hold == "instance" and result.reason.code not in UNREADABLE
+        return Kept(result, examiner.examine(source, source) if is_read else None)
     with path.open("wb") as file:
         file.writelines(result.parts)
     return Output(result.report, examiner.examine(source, contents(path)), path)
@@ -125,15 +127,6 @@ def _is_under_another_patient(desk: Desk, report: Report) -> bool:
     """Tell whether the cloud has this study for another PatientID: the hospital corrected it since."""
     here = orthanc_id(report.patient_id, report.study_instance_uid)
     return bool(desk.cloud.studies_of(report.study_instance_uid) - {here})
-
-
-def _prove(outputs: Sequence[Output]) -> Verdict:
-    gate = Gate()
-    for output in outputs:
-        gate.add(output.evidence)
-    for output in outputs:
-        gate.search(contents(output.path))
-    return gate.verdict()
 
 
 def _deliver(desk: Desk, output: Output) -> records.Delivery:

@@ -10,7 +10,16 @@ import pytest
 from tests.hospital import Place, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
-SERVERS = {"test_demo", "test_deployments", "test_ledger", "test_one_run", "test_orthanc", "test_worker"}
+SERVERS = {
+    "test_demo",
+    "test_deployments",
+    "test_held_command",
+    "test_hold_modes",
+    "test_ledger",
+    "test_one_run",
+    "test_orthanc",
+    "test_worker",
+}
 """Modules that start servers or many processes: one after the other, in one of the test processes."""
 
 

@@ -17,7 +17,7 @@ from flows import lineage
 from flows.desk import Desk
 from flows.inventory import find_work
 from flows.lineage import Balance
-from flows.records import StudyOutcome
+from flows.records import KINDS, StudyOutcome
 from flows.sites import load_sites
 from flows.study import move
 from tests.orthanc_server import PASSWORD, USERNAME, OrthancServer
@@ -78,7 +78,7 @@ class Place:
         folder = self.folder / "lineage"
         content = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
         with lineage.connect(folder) as tables:
-            for kind in ("runs", "seen", "studies"):
+            for kind in KINDS:
                 content += [repr(row).encode() for row in lineage.rows(tables, f"FROM raw.{kind}")]
         return b"".join(content)
 

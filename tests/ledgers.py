@@ -12,6 +12,7 @@ from flows.records import (
     Hold,
     Instance,
     Reference,
+    Release,
     RunFinished,
     RunStarted,
     Seen,
@@ -119,6 +120,19 @@ def seen(study: int = 1, source_instances: int = 3, **changes: Any) -> Seen:
         "seen_at": NOON,
     }
     return Seen(**{**fields, **changes})
+
+
+def release(study: int = 1, **changes: Any) -> Release:
+    fields: dict[str, Any] = {
+        "site": "north",
+        "project": "lung",
+        "work": f"WORK{study:012}",
+        "study_instance_uid": uid("study", study),
+        "who": "a physicist",
+        "why": "the profile removes it now",
+        "released_at": NOON,
+    }
+    return Release(**{**fields, **changes})
 
 
 def started(run_id: str = "run-1", site: str = "north") -> RunStarted:

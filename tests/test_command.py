@@ -206,7 +206,20 @@ def test_keygen_ends_with_2_where_no_key_can_be_written(
     assert result.stderr.startswith("entwash: key file")
 
 
-@pytest.mark.parametrize("command", [[], ["keygen"], ["anonymize"], ["verify"], ["run"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["keygen"],
+        ["anonymize"],
+        ["verify"],
+        ["run"],
+        ["held"],
+        ["held", "list"],
+        ["held", "show"],
+        ["held", "release"],
+    ],
+)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_every_command_has_a_help_that_teaches(command: list[str], option: str) -> None:
     result = entwash(*command, option)

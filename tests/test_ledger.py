@@ -25,7 +25,7 @@ from flows.errors import TransientError
 from flows.ledger import Ledger, LedgerError
 from flows.records import RunStarted, Settled, StudyOutcome
 from tests.cases import case
-from tests.ledgers import NOON, delivery, finished, outcome, seen, started
+from tests.ledgers import NOON, delivery, finished, outcome, release, seen, started
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -172,6 +172,30 @@ def test_a_clock_that_is_set_back_does_not_bring_an_old_outcome_back(tmp_path: P
     assert later.settled("north", "lung") == {outcome().work: settled(outcome())}
     (study,) = lineage.rows(lineage.connect(tmp_path), "SELECT status FROM studies")
     assert study == {"status": "loaded"}
+
+
+def test_the_latest_release_of_each_study_is_known(tmp_path: Path) -> None:
+    ledger, other = Ledger(tmp_path), Ledger(tmp_path)
+    assert ledger.releases("north", "lung") == {}
+    other.release([release(1), release(2)])
+    first = ledger.releases("north", "lung")
+    assert set(first) == {outcome(1).work, outcome(2).work}
+    assert ledger.releases("south", "lung") == {}
+    other.release([release(1, why="once more")])
+    latest = ledger.releases("north", "lung")
+    assert latest[outcome(1).work] > first[outcome(1).work]
+    assert latest[outcome(2).work] == first[outcome(2).work]
+
+
+def test_records_of_an_older_shape_are_settled_all_the_same(tmp_path: Path) -> None:
+    Ledger(tmp_path).record(outcome(1, status="held", reason="dates-torn"))
+    (newest,) = visible(tmp_path)
+    older = duckdb.read_parquet(str(newest)).select(duckdb.StarExpression(exclude=["release"]))
+    older.write_parquet(f"{newest}.old")
+    Path(f"{newest}.old").replace(newest)
+    Ledger(tmp_path).record(outcome(2))
+    there = Ledger(tmp_path).settled("north", "lung")
+    assert (there[outcome(1).work].reason, there[outcome(1).work].release) == ("dates-torn", "")
 
 
 # Many at once, and killed

@@ -15,7 +15,8 @@ import pytest
 
 from flows import lineage
 from flows.ledger import Ledger
-from tests.ledgers import NOON, delivery, finished, instance, outcome, seen, started, uid
+from flows.records import Reference
+from tests.ledgers import NOON, delivery, finished, instance, outcome, release, seen, started, uid
 
 PAGE = (Path(__file__).parent.parent / "docs" / "lineage.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
@@ -188,6 +189,51 @@ def test_what_is_released_after_a_fix_is_no_longer_held(ledger: Ledger) -> None:
 def test_a_held_study_shows_though_nobody_wrote_a_finding(ledger: Ledger) -> None:
     ledger.record(outcome(1, (), status="held", reason="two-patients"))
     assert ask(ledger, "SELECT sop_instance_uid, code FROM held") == [{"sop_instance_uid": "", "code": "two-patients"}]
+
+
+def test_a_study_is_held_since_it_was_first_held_and_not_loaded_between(ledger: Ledger) -> None:
+    def held(hour: int) -> None:
+        ledger.record(outcome(1, (), status="held", reason="dates-torn", finished_at=NOON + timedelta(hours=hour)))
+
+    held(1)
+    ledger.record(outcome(1, finished_at=NOON + timedelta(hours=2)))
+    held(3)
+    held(4)
+    (row,) = ask(ledger, "SELECT held_since, held_at FROM held")
+    assert [each.hour for each in row.values()] == [15, 16]
+
+
+def test_a_release_waits_until_an_attempt_knew_of_it(ledger: Ledger) -> None:
+    ledger.record(outcome(1, (), status="held", reason="dates-torn"))
+    ledger.release([release(1)])
+    ledger.record(outcome(1, (), status="held", reason="dates-torn", run_id="run-2"))  # it had begun before
+
+    def became() -> list[tuple[Any, ...]]:
+        return [
+            tuple(row.values()) for row in ask(ledger, "SELECT who, tried_in, became FROM releases ORDER BY record")
+        ]
+
+    assert became() == [("a physicist", None, None)]
+    known = ledger.releases("north", "lung")[outcome(1).work]
+    ledger.record(outcome(1, (), status="held", reason="dates-torn", run_id="run-3", release=known))
+    ledger.release([release(1, who="another")])
+    ledger.record(outcome(1, run_id="run-4", release=ledger.releases("north", "lung")[outcome(1).work]))
+    assert became() == [("a physicist", "run-3", "held"), ("another", "run-4", "loaded")]
+
+
+def test_a_release_of_what_was_loaded_without_knowing_of_it_does_not_wait(ledger: Ledger) -> None:
+    ledger.record(outcome(1, (), status="held", reason="dates-torn"))
+    ledger.release([release(1)])
+    ledger.record(outcome(1, run_id="run-2"))
+    assert ask(ledger, "SELECT tried_in, became FROM releases") == [{"tried_in": "run-2", "became": "loaded"}]
+
+
+def test_a_series_of_which_something_is_held_is_not_called_dangling(ledger: Ledger) -> None:
+    ledger.record(outcome(1, ("loaded", "held"), status="held", reason="burned-in-risk"))
+    pointer = Reference(instance=uid("instance", 2, 1), level="series", target=uid("series", 1), state="dangling")
+    ledger.record(outcome(2, references=(pointer,)))
+    rows = ask(ledger, 'SELECT state FROM "references" WHERE study_instance_uid = ?', uid("study", 2))
+    assert rows == [{"state": "elsewhere"}]
 
 
 def test_a_reference_keeps_its_state(ledger: Ledger) -> None:

@@ -29,7 +29,7 @@ def test_every_link_leads_somewhere(target: str) -> None:
 
 def test_every_command_that_it_shows_exists() -> None:
     shown = set(re.findall(r"entwash ([a-z]+)", README))
-    assert shown == {"anonymize", "keygen", "profile", "run", "verify"}
+    assert shown == {"anonymize", "held", "keygen", "profile", "run", "verify"}
     for command in shown:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 
@@ -45,3 +45,20 @@ def test_every_question_to_the_lineage_tables_can_be_asked(place: Place) -> None
     with lineage.connect(place.folder / "lineage") as tables:
         for question in questions:
             lineage.rows(tables, question)
+
+
+def test_its_figures_of_speed_are_those_of_the_page() -> None:
+    rows = [
+        line
+        for line in README.splitlines()
+        if re.match(r"\| (Entwash|dcmanon|dicognito|dicom-anonymizer|idiscore) ", line)
+    ]
+    page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    measured: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        name, *cells = line.split(" | ")
+        measured.setdefault(name, cells[:3])
+    assert len(rows) == 5
+    for row in rows:
+        name, *cells = row.removesuffix(" |").split(" | ")
+        assert [cell.removesuffix(" |") for cell in measured[name]] == cells

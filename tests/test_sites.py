@@ -88,6 +88,22 @@ def test_what_is_left_out_gets_its_default(folder: Path) -> None:
     assert sites.lineage == folder / "lineage"
 
 
+def test_what_a_hold_holds_is_said_for_all_sites_or_for_one(folder: Path) -> None:
+    def holds(text: str) -> list[str]:
+        return [load(folder, text).site(name).hold for name in ("north", "south-2")]
+
+    project = GOOD.replace('name = "lung-2026"', 'name = "lung-2026"\nhold = "instance"')
+    assert holds(GOOD) == ["study", "study"]
+    assert holds(project) == ["instance", "instance"]
+    assert holds(project + 'hold = "study"\n') == ["instance", "study"]
+
+
+def test_a_profile_of_a_sites_own_begins_at_the_file_too(folder: Path) -> None:
+    (folder / "ours.toml").write_text('extends = "basic"\n', "utf-8")
+    sites = load(folder, GOOD.replace('name = "lung-2026"', 'name = "lung-2026"\nprofile = "ours.toml"'))
+    assert sites.project.profile == str(folder / "ours.toml")
+
+
 def test_relative_paths_begin_at_the_file_and_not_at_the_caller(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +166,10 @@ def test_every_problem_is_told_at_once_with_its_place(folder: Path, monkeypatch:
         ('"lung-2026"', '"lung-2026 "', "[project] name", "space"),
         ("[sites.south-2]", "[sites.south_2]", "[sites.south_2]", "hyphens"),
         ('name = "lung-2026"', f'name = "a"\npatient_id_prefix = "{"P" * 49}"', "[project] patient_id_prefix", "48"),
+        ('name = "lung-2026"', 'name = "a"\nprofile = "none.toml"', "[project] profile", "No such file"),
+        ('name = "lung-2026"', 'name = "a"\nprofile = "none"', "[project] profile", ".toml"),
+        ('name = "lung-2026"', 'name = "a"\nhold = "nothing"', "[project] hold", '"study", or "instance"'),
+        ('work_pool = "shared"', "hold = true", "[sites.south-2] hold", '"study", or "instance"'),
         ('name = "lung-2026"', 'name = "a"\npatient_id_prefix = "Ü"', "[project] patient_id_prefix", "ASCII"),
         ('name = "lung-2026"', 'name = "a"\npatient_id_prefix = "a\\tb"', "[project] patient_id_prefix", "printable"),
     ],

@@ -6,6 +6,7 @@ CREATE SCHEMA IF NOT EXISTS raw;
 CREATE VIEW raw.runs AS FROM read_parquet($runs, union_by_name = true, hive_partitioning = false);
 CREATE VIEW raw.seen AS FROM read_parquet($seen, union_by_name = true, hive_partitioning = false);
 CREATE VIEW raw.studies AS FROM read_parquet($studies, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.releases AS FROM read_parquet($releases, union_by_name = true, hive_partitioning = false);
 
 -- The latest record of each study, with its lists.
 CREATE VIEW raw.latest AS
@@ -66,11 +67,11 @@ released AS (
     UNION
     SELECT DISTINCT site, project, study_instance_uid
     FROM raw.latest
-    WHERE status = 'loaded'
+    WHERE len([i FOR i IN instances IF i.status = 'loaded']) > 0
     UNION
     SELECT DISTINCT site, project, r.target
     FROM raw.latest, unnest("references") AS t (r)
-    WHERE r.state = 'resolved' AND status = 'loaded'
+    WHERE r.state = 'resolved' AND len([i FOR i IN instances IF i.status = 'loaded']) > 0
 ),
 
 edges AS (
@@ -92,10 +93,26 @@ LEFT JOIN released AS c
 
 -- A held study shows even if nobody wrote down a finding.
 CREATE VIEW held AS
+WITH
+-- When each study was last settled without a hold; what was held after that is held since then.
+free AS (
+    SELECT site, project, work, coalesce(max(record) FILTER (WHERE status <> 'held'), '') AS until
+    FROM raw.studies
+    GROUP BY site, project, work
+),
+begun AS (
+    SELECT site, project, work, min(finished_at) AS since
+    FROM raw.studies
+    JOIN free USING (site, project, work)
+    WHERE record > until
+    GROUP BY site, project, work
+)
 SELECT
     site, project, work, run_id, patient_id, study_instance_uid,
-    h.sop_instance_uid, h.code, h.place, h.message, finished_at AS held_at
-FROM raw.latest,
+    h.sop_instance_uid, h.code, h.place, h.message,
+    coalesce(since, finished_at) AS held_since, finished_at AS held_at
+FROM raw.latest
+LEFT JOIN begun USING (site, project, work),
     unnest(
         CASE
             WHEN len(held) > 0 THEN held
@@ -103,6 +120,20 @@ FROM raw.latest,
             THEN [{'sop_instance_uid': '', 'code': reason, 'place': '', 'message': ''}]
         END
     ) AS t (h);
+
+-- What became of a release is what the first attempt that knew of it says, or one that left nothing to try.
+CREATE VIEW releases AS
+SELECT
+    r.site, r.project, r.work, r.study_instance_uid,
+    r.who, r.why, r.released_at,
+    arg_min(s.run_id, s.record) AS tried_in,
+    arg_min(s.status, s.record) AS became,
+    r.record
+FROM raw.releases AS r
+LEFT JOIN raw.studies AS s
+    ON r.site = s.site AND r.project = s.project AND r.work = s.work
+    AND (s.release >= r.record OR (s.record > r.record AND s.status <> 'held'))
+GROUP BY ALL;
 
 -- Every delivery of every run: what the cloud said, each time it was asked.
 CREATE VIEW deliveries AS
