@@ -47,6 +47,8 @@ _WORDS: Mapping[str, str] = {
 }
 _OLD = re.compile(rb"\d{3}Y")
 _OLDEST = b"090Y"
+_UID = re.compile(rb"[0-2](?:\.(?:0|[1-9]\d*))+(?:\\[0-2](?:\.(?:0|[1-9]\d*))+)*")
+_OWN_UID = re.compile(rb"2\.25\.[1-9]\d*(?:\\2\.25\.[1-9]\d*)*")
 _PADDING = b" \0"
 
 
@@ -93,6 +95,8 @@ def is_same(before: Element, after: Element) -> bool:
         return _split(one) == _split(other) or _numbers(one) == _numbers(other) != None  # noqa: E711 - none is none
     if before.is_little_endian != after.is_little_endian and kind in _WORDS:
         one = _swapped(one, _WORDS[kind])
+    if not kind:
+        return one.rstrip(_PADDING) == other.rstrip(_PADDING)
     # Values have even length (PS3.5 7.1.1); a source that forgot may be padded.
     return one == other or (len(one) % 2 == 1 and one + b"\0" == other)
 
@@ -128,6 +132,9 @@ def says_nothing(
         # Numbers become dummies inside of sequences that are replaced as a whole, and where they are a patient's.
         is_zero = set(_split(_octets(after))) == {b"0"} if kind in _DECIMALS else not _octets(after).strip(b"\0")
         return is_zero and before is not None and (len(position) > 1 or tag >> 16 == _PATIENT)
+    # In implicit VR nobody can tell that a private value is a UID but by what it looks like.
+    if not kind and before is not None and _UID.fullmatch(_octets(before).rstrip(_PADDING)):
+        return _OWN_UID.fullmatch(_octets(after).rstrip(_PADDING)) is not None
     return not _octets(after).strip(b"\0")
 
 

@@ -152,7 +152,7 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
         *output.flaws,
         *pixels.compare(source, output),
         *values.compare(source, output),
-        *markers.check(output.top),
+        *markers.check(output.top, source.top),
         *leftovers.check(output, may_have_private=markers.SAFE_PRIVATE in claims),
     ]
     mapped = uids.compare(source, output, are_retained=markers.UIDS in claims)
