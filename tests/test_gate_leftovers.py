@@ -177,7 +177,7 @@ def test_an_output_that_tells_its_method_in_words_needs_no_code_and_is_not_belie
 
     def change(outputs: Outputs) -> None:
         del outputs[0].DeidentificationMethodCodeSequence
-        outputs[0].DeidentificationMethod = "Sample"
+        outputs[0].DeidentificationMethod = "Entwash"
 
     assert kinds(verdict_of(change, [source])) == {"private-left"}
     source.remove_private_tags()
@@ -196,7 +196,7 @@ def test_a_sequence_of_codes_without_codes_is_no_better_for_words() -> None:
 
     def change(outputs: Outputs) -> None:
         claim(outputs[0])
-        outputs[0].DeidentificationMethod = "Sample"
+        outputs[0].DeidentificationMethod = "Entwash"
 
     assert kinds(verdict_of(change, [source])) == {"marker-missing"}
 

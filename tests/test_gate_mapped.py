@@ -50,6 +50,7 @@ def _large(syntax: UID = ExplicitVRLittleEndian) -> tuple[bytes, bytes]:
     source.file_meta.TransferSyntaxUID = syntax
     source.Rows, source.Columns = 4096, LARGE // 2 // 4096
     source.PixelData = bytes(LARGE)
+    del source[0x00091001]  # without its VR nobody can tell that it is a UID
     writer = big_endian if syntax == ExplicitVRBigEndian else as_bytes
     return writer(source), writer(rewritten(source))
 
@@ -99,7 +100,8 @@ def test_a_name_in_a_large_mapped_file_is_seen_at_its_place(mapped: Callable[[by
     output.RequestAttributesSequence[0].ScheduledProcedureStepLocation = "x" * 16
     output["RequestAttributesSequence"].is_undefined_length = True
     verdict = _judged([(mapped(source), mapped(as_bytes(output)))])
-    assert {item.path for item in verdict.findings} == {"(0040,0275)[1].(0040,0007)"}
+    left = {item.path for item in verdict.findings if item.kind == "identifier-left"}
+    assert left == {"(0040,0275)[1].(0040,0007)"}
 
 
 @pytest.mark.parametrize("is_mapped", [False, True])

@@ -277,15 +277,19 @@ def _with_measures() -> FileDataset:
     return source
 
 
-def test_the_geometry_of_a_sequence_that_went_is_not_missed() -> None:
+def test_the_geometry_of_a_sequence_that_went_is_missed() -> None:
     def emptied(outputs: Outputs) -> None:
         outputs[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = []
 
     def removed(outputs: Outputs) -> None:
         del outputs[0].SharedFunctionalGroupsSequence
 
-    assert verdict_of(emptied, [_with_measures()]).passed
-    assert verdict_of(removed, [_with_measures()]).passed
+    def bared(outputs: Outputs) -> None:
+        del outputs[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing
+
+    assert kinds(verdict_of(emptied, [_with_measures()])) == {"value-lost"}
+    assert kinds(verdict_of(removed, [_with_measures()])) == {"value-lost"}
+    assert kinds(verdict_of(bared, [_with_measures()])) == {"pixels-differ"}
 
 
 def test_a_changed_geometry_inside_of_a_sequence_is_seen() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from anonymizer.gate import dates, leftovers, markers, pixels, pointers, uids
+from anonymizer.gate import dates, leftovers, markers, pixels, pointers, uids, values
 from anonymizer.gate.findings import Finding, Flaw, Position, attempt
 from anonymizer.gate.identifiers import Identifier
 from anonymizer.gate.memory import Memory
@@ -149,8 +149,10 @@ def _node(side: Side) -> Node:
 def _compare(source: Side, output: Side, name: str) -> Evidence:
     claims = markers.claims_of(output.top) - markers.claims_of(source.top)
     flaws: list[Flaw] = [
+        *output.flaws,
         *pixels.compare(source, output),
-        *markers.check(output.top),
+        *values.compare(source, output),
+        *markers.check(output.top, source.top),
         *leftovers.check(output, may_have_private=markers.SAFE_PRIVATE in claims),
     ]
     mapped = uids.compare(source, output, are_retained=markers.UIDS in claims)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from anonymizer.gate.dates import CLAIMS
 from anonymizer.gate.findings import Flaw
 from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
+from anonymizer.gate.meanings import is_meaning
 from anonymizer.gate.memory import Element
 from anonymizer.gate.pairing import items_of
 from anonymizer.gate.reading import text_values
@@ -15,13 +16,45 @@ PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x00120064
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x00280303
-CODE_VALUE, CODING_SCHEME_DESIGNATOR = 0x00080100, 0x00080102
+INSERTED = frozenset(
+    {
+        PATIENT_IDENTITY_REMOVED,
+        DEIDENTIFICATION_METHOD,
+        DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+        LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
+    }
+)
+"""What an output says of its own de-identification, whatever its source says."""
+CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
+_OF_A_CODE = frozenset({CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING})
 
 FULL_DATES = "113106"
 """CID 7050: Retain Longitudinal Temporal Information Full Dates Option."""
 
 DEVICE_IDENTITY = "113109"
 """CID 7050: Retain Device Identity Option."""
+
+BASIC = "113100"
+"""CID 7050: Basic Application Confidentiality Profile."""
+
+MODIFIED_DATES = "113107"
+"""CID 7050: Retain Longitudinal Temporal Information Modified Dates Option."""
+
+CHARACTERISTICS = "113108"
+"""CID 7050: Retain Patient Characteristics Option."""
+
+CHARACTERISTIC_TAGS = frozenset(
+    {
+        0x00100040,  # PatientSex
+        0x00101010,  # PatientAge
+        0x00101020,  # PatientSize
+        0x00101030,  # PatientWeight
+        0x00102160,  # EthnicGroup
+        0x001021A0,  # SmokingStatus
+    }
+)
+_NOTHING = frozenset({"", "0", "000D", "DEIDENTIFIED", "DE_IDENTIFIED"})
+_METHODS = frozenset({"", "Entwash"})
 
 UIDS = "113110"
 """CID 7050: Retain UIDs Option."""
@@ -53,11 +86,14 @@ def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
         The top level elements of a file by tag.
     """
     sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
-    items = items_of(sequence, is_sequence=True) if sequence is not None else None
-    codes = [{int(element.tag): element for element in item.elements} for item in items or ()]
+    codes = _codes_in(sequence) if sequence is not None else []
     return frozenset(
         first_value(code, CODE_VALUE) for code in codes if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM"
     )
+
+
+def _codes_in(sequence: Element) -> list[dict[int, Element]]:
+    return [{int(one.tag): one for one in item.elements} for item in items_of(sequence, is_sequence=True) or ()]
 
 
 def retained_by(claims: Iterable[str]) -> frozenset[str]:
@@ -79,8 +115,14 @@ def longitudinal_claim(elements: Mapping[int, Element], claims: frozenset[str]) 
     return "" if claim == "UNMODIFIED" and FULL_DATES not in claims else claim
 
 
-def check(elements: Mapping[int, Element]) -> Iterator[Flaw]:
-    """Yield the markers that an output lacks."""
+def check(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Iterator[Flaw]:
+    """Yield the markers that an output lacks, and what it says in them that no standard says.
+
+    Parameters
+    ----------
+    elements, source : mapping of int to Element
+        The top level elements of an output and its source by tag.
+    """
     if first_value(elements, PATIENT_IDENTITY_REMOVED) != "YES":
         rule = "PatientIdentityRemoved has to be YES"
         yield Flaw("marker-missing", (PATIENT_IDENTITY_REMOVED,), rule)
@@ -92,3 +134,31 @@ def check(elements: Mapping[int, Element]) -> Iterator[Flaw]:
     if first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED) not in CLAIMS:
         rule = "LongitudinalTemporalInformationModified has to be UNMODIFIED, MODIFIED or REMOVED"
         yield Flaw("marker-missing", (LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,), rule)
+    if first_value(elements, DEIDENTIFICATION_METHOD) not in _METHODS:
+        yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD,), "DeidentificationMethod names no program that is known")
+    sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
+    if sequence is not None:
+        yield from _unclaimed(elements, source)
+        for number, code in enumerate(_codes_in(sequence), start=1):
+            if code.keys() - _OF_A_CODE or not is_meaning(
+                first_value(code, CODE_VALUE), first_value(code, CODE_MEANING)
+            ):
+                rule = "a code of what was done is none of the standard's"
+                yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE, number, CODE_MEANING), rule)
+
+
+def _unclaimed(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Iterator[Flaw]:
+    """Yield what an output that claims codes does and does not claim."""
+    claims = claims_of(elements)
+    if BASIC not in claims:
+        rule = "an output that claims options has to claim the Basic Application Confidentiality Profile"
+        yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
+    longitudinal = first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    is_ours = longitudinal != first_value(source, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    if longitudinal == "MODIFIED" and is_ours and MODIFIED_DATES not in claims:
+        rule = "dates were modified, and no code claims it"
+        yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
+    if CHARACTERISTICS not in claims:
+        for tag in CHARACTERISTIC_TAGS & elements.keys():
+            if first_value(elements, tag) not in _NOTHING:
+                yield Flaw("marker-missing", (tag,), "a characteristic of the patient stands, and no code claims it")

@@ -15,7 +15,8 @@ from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from anonymizer.gate.findings import Position
+from anonymizer.gate import structure
+from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.identifiers import TEXT_TAGS, Identifier, Word, encodings_of, from_dates, from_uids, from_word
 from anonymizer.gate.leftovers import has_to_go, is_private_tag
 from anonymizer.gate.memory import Element, Known
@@ -45,6 +46,12 @@ class Notes:
         Where something stands that an output may not have; of outputs only.
     tags : set of int
         Every tag, at any depth.
+    nested : dict of Position to Element
+        What stands inside of sequences and is neither one nor a UID or date; of single top level elements only.
+    items : dict of Position to int
+        How many items each sequence has; as above.
+    flaws : list of Flaw
+        Where an output is no longer DICOM.
     """
 
     uids: dict[Position, tuple[str, ...]] = field(default_factory=dict)
@@ -56,6 +63,9 @@ class Notes:
     leftovers: list[Position] = field(default_factory=list)
     tags: set[int] = field(default_factory=set)
     pointers: list[Element] = field(default_factory=list)
+    nested: dict[Position, Element] = field(default_factory=dict)
+    items: dict[Position, int] = field(default_factory=dict)
+    flaws: list[Flaw] = field(default_factory=list)
 
     def add(self, other: Notes) -> None:
         """Take over what others say."""
@@ -78,6 +88,8 @@ class Notes:
             self.leftovers += other.leftovers
         if other.pointers:
             self.pointers += other.pointers
+        if other.flaws:
+            self.flaws += other.flaws
 
 
 class Side(Notes):
@@ -96,7 +108,9 @@ class Side(Notes):
     def __init__(self, reading: Reading, *, is_source: bool) -> None:
         super().__init__()
         self.header = reading.header
+        self.known: dict[int, Known] = {one.tag: one for one in reading.known}
         self.top: dict[int, Element] = {one.tag: one.element for one in reading.known}
+        self.inside: dict[int, Notes] = {}
         self.tags.update(self.top)
         look = Look(is_source=is_source)
         look.at(reading.header.elements, (), _DEFAULT, self)
@@ -114,6 +128,10 @@ class Side(Notes):
                 notes = one.notes[key] = look.closely(one, creator, encodings)
             if notes is not None:
                 self.add(notes)
+                if notes.items:
+                    self.inside[one.tag] = notes
+        if not is_source:
+            self.flaws += structure.of_file(reading)
 
     def value(self, tag: int) -> str:
         """Return the first value of a top level element, or the empty text."""
@@ -143,15 +161,19 @@ class Look:
     def closely(self, one: Known, creator: str, encodings: tuple[str, ...]) -> Notes | None:
         """Return what a top level element says; None if nothing."""
         use = use_of(one.tag, one.element.VR, creator) & self._looked_for
-        if not use:
+        is_odd = not self._is_source and structure.is_odd(one.element)
+        if not use and not is_odd:
             return None
         notes = Notes()
+        if is_odd:
+            notes.flaws.append(structure.odd((one.tag,)))
         self._one(one.element, one.tag, use, (), encodings, notes)
         return notes
 
     def at(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...], notes: Notes) -> None:
         """Note what the elements of a data set or item say."""
         creators: dict[int, str] = {}
+        last = -1
         for element in elements:
             # A BaseTag compares in Python code, an int does not.
             tag = int(element.tag)
@@ -160,8 +182,16 @@ class Look:
             use = use_of(tag, element.VR, creator) & self._looked_for
             if use:
                 self._one(element, tag, use, prefix, encodings, notes)
-            elif tag == SPECIFIC_CHARACTER_SET:
+            elif prefix:
+                notes.nested[(*prefix, tag)] = element
+            if tag == SPECIFIC_CHARACTER_SET:
                 encodings = encodings_of(text_values(element))
+            if not self._is_source:
+                if tag <= last:
+                    notes.flaws.append(structure.unsorted((*prefix, tag)))
+                if structure.is_odd(element):
+                    notes.flaws.append(structure.odd((*prefix, tag)))
+                last = tag
 
     def _one(
         self, element: Element, tag: int, use: int, prefix: Position, encodings: tuple[str, ...], notes: Notes
@@ -171,6 +201,8 @@ class Look:
             notes.leftovers.append(position)
         if use & (SEQUENCE | UNKNOWN) and self._items(element, use, position, encodings, notes):
             return
+        if prefix and not use & (UID | DATE):
+            notes.nested[position] = element
         if use & UID:
             notes.uids[position] = text_values(element)
             if self._is_source:
@@ -193,8 +225,10 @@ class Look:
         items = items_of(element, is_sequence=bool(use & SEQUENCE))
         if items is None:
             return False
+        number = 0
         for number, item in enumerate(items, start=1):
             self.at(item.elements, (*position, number), encodings, notes)
+        notes.items[position] = number
         return True
 
 

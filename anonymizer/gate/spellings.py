@@ -50,6 +50,12 @@ TITLES = frozenset(
 BETWEEN = ("^", " ", ", ", ",", "_", "-", ".", "")
 """What people write between two names."""
 
+_TWO_LETTERS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_ONE_LETTER = str.maketrans("øØłŁđĐðıæ", "oOlLdDdia")
+"""What is typed for letters that a keyboard lacks, where it is not the letter without its mark."""
+
 NARROW, WIDE, NO_WORD = 1, 2, 0
 """How far apart characters stand: in bytes, in UTF-16, and where there are no words with ends to find."""
 
@@ -170,9 +176,17 @@ def _written(identifier: Identifier) -> set[str]:
     return {written for text in texts for written in _cases(text)}
 
 
+def _plain(text: str) -> str:
+    """Return a text without the marks of its letters, as people type it on keyboards that lack them."""
+    parted = unicodedata.normalize("NFD", text.translate(_ONE_LETTER))
+    return "".join(character for character in parted if not unicodedata.combining(character))
+
+
 def _cases(text: str) -> set[str]:
     if text.isascii():
         return {text}
     # Bytes are folded for ASCII only, so other letters are looked for in either case.
     cases = {text, text.lower(), text.upper()}
-    return {unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD")}
+    plain = {_plain(text), _plain(text.lower().translate(_TWO_LETTERS))}
+    written = {unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD")}
+    return written | {one for one in plain if one.isascii()}
