@@ -19,7 +19,9 @@ What is asked, and by which room:
     one UID, one pseudonym                              uids
     references that resolved still do; pointers         references, pointers
     dates moved by one interval; no birth date          dates
-    pixels and geometry are the source's                pixels
+    pixels and geometry are the source's                pixels, measures
+    the output says nothing that its source does not    values, equality, meanings, colours
+    still DICOM: order, lengths, VRs                    structure
     what a decoder uses of compressed frames            codestreams, segments
     by format                                           jpeg, scans, jpeg2000, boxes, rle
     fragments, frames and offset tables                 fragments
