@@ -149,8 +149,9 @@ def says_nothing(
         is_zero = set(_split(_octets(after))) == {b"0"} if kind in _DECIMALS else not _octets(after).strip(b"\0")
         return is_zero and before is not None and (len(position) > 1 or tag >> 16 == _PATIENT)
     # In implicit VR nobody can tell that a private value is a UID but by what it became.
-    if not kind and before is not None and _OWN_UID.fullmatch(_octets(after).rstrip(_PADDING)):
-        return True
+    if not kind and before is not None:
+        is_uid = _OWN_UID.fullmatch(_octets(after).rstrip(_PADDING)) is not None
+        return is_uid or _is_replaced(kind, _octets(before), _octets(after))
     return not _octets(after).strip(b"\0")
 
 
