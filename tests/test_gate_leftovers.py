@@ -90,7 +90,7 @@ def test_the_file_meta_names_no_application_and_no_address(keyword: str, value: 
 
 def _claim_nothing_private(outputs: Outputs) -> None:
     for output in outputs:
-        claim(output, "113107")
+        claim(output, "113100", "113107")
 
 
 def test_a_private_attribute_without_a_claim_is_left() -> None:
@@ -138,7 +138,7 @@ def test_a_claim_that_the_source_made_lets_no_private_attribute_stand() -> None:
 
 def test_a_claim_lets_the_private_attributes_of_its_own_instance_stand() -> None:
     def change(outputs: Outputs) -> None:
-        claim(outputs[1], "113107")
+        claim(outputs[1], "113100", "113107")
 
     sources = [ct(instance=1), ct(instance=2)]
     verdict = verdict_of(change, sources)

@@ -144,7 +144,7 @@ def test_every_date_must_stand_where_dates_are_claimed_unmodified() -> None:
 
     def kept(outputs: Outputs) -> None:
         _claim(outputs, "UNMODIFIED")
-        outputs[0].DeidentificationMethodCodeSequence[0].CodeValue = "113106"
+        claim(outputs[0], "113100", "113106", "113111")
         for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
             outputs[0][name].value = sources[0][name].value
         outputs[0].RequestAttributesSequence = []
@@ -195,7 +195,7 @@ def test_dates_that_the_source_left_unmodified_are_not_believed() -> None:
 
     def claimed(outputs: Outputs) -> None:
         change(outputs)
-        outputs[0].DeidentificationMethodCodeSequence[0].CodeValue = "113106"
+        claim(outputs[0], "113100", "113106", "113111")
 
     assert kinds(verdict_of(change, [source])) == {"date-not-moved"}
     assert verdict_of(claimed, [source]).passed

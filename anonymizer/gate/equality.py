@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
+from pydicom.datadict import dictionary_VM
 from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.multival import MultiValue
 
@@ -47,8 +50,8 @@ _WORDS: Mapping[str, str] = {
 }
 _OLD = re.compile(rb"\d{3}Y")
 _OLDEST = b"090Y"
-_UID = re.compile(rb"[0-2](?:\.(?:0|[1-9]\d*))+(?:\\[0-2](?:\.(?:0|[1-9]\d*))+)*")
 _OWN_UID = re.compile(rb"2\.25\.[1-9]\d*(?:\\2\.25\.[1-9]\d*)*")
+_NUMBER = re.compile(rb"(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)?")
 _PADDING = b" \0"
 
 
@@ -60,14 +63,27 @@ def is_empty(element: Element) -> bool:
     return value is None or value == "" or (isinstance(value, (list, MultiValue)) and not value)
 
 
-def is_number(element: Element) -> bool:
-    """Tell whether an element of digits has numbers; all others have what they have."""
-    if _kind(element) not in _DECIMALS:
-        return True
-    try:
-        return bool([float(value) for value in _texts(element) if value])
-    except ValueError:
+def is_measure(element: Element) -> bool:
+    """Tell whether an element has a value that its attribute can have: numbers, and not more than there may be.
+
+    What is none cannot be kept by anybody.
+    """
+    kind, value = _kind(element), element.value
+    if not is_of_dictionary(element):
         return False
+    if not isinstance(value, bytes) or (kind not in _DECIMALS and kind not in _WORDS):
+        return True
+    if kind in _DECIMALS:
+        values = _split(value)
+        return any(values) and all(map(_NUMBER.fullmatch, values)) and len(values) <= _most(int(element.tag))
+    count, rest = divmod(len(value), array(_WORDS[kind]).itemsize)
+    return not rest and count <= _most(int(element.tag))
+
+
+@lru_cache(maxsize=1 << 10)
+def _most(tag: int) -> int:
+    last = dictionary_VM(tag).rpartition("-")[2]
+    return int(last) if last.isdecimal() else sys.maxsize
 
 
 def is_of_dictionary(element: Element) -> bool:
@@ -132,9 +148,10 @@ def says_nothing(
         # Numbers become dummies inside of sequences that are replaced as a whole, and where they are a patient's.
         is_zero = set(_split(_octets(after))) == {b"0"} if kind in _DECIMALS else not _octets(after).strip(b"\0")
         return is_zero and before is not None and (len(position) > 1 or tag >> 16 == _PATIENT)
-    # In implicit VR nobody can tell that a private value is a UID but by what it looks like.
-    if not kind and before is not None and _UID.fullmatch(_octets(before).rstrip(_PADDING)):
-        return _OWN_UID.fullmatch(_octets(after).rstrip(_PADDING)) is not None
+    # In implicit VR nobody can tell that a private value is a UID but by what it became.
+    if not kind and before is not None:
+        is_uid = _OWN_UID.fullmatch(_octets(after).rstrip(_PADDING)) is not None
+        return is_uid or _is_replaced(kind, _octets(before), _octets(after))
     return not _octets(after).strip(b"\0")
 
 

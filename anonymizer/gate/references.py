@@ -166,8 +166,8 @@ def close(evidence: Sequence[Evidence], image: Mapping[str, str]) -> Closure:
 def _close_one(item: Evidence, image: Mapping[str, str], source: Graph, output: Graph, closure: Closure) -> None:
     findings, references, checks = closure
     present = {(output.level(edge), edge[1]): where for edge, where in item.output_edges.public.items()}
-    # An edge to the own study, series or frame of reference is held by the top level already.
-    own = {item.output.series, item.output.study} - {""}
+    # An edge to the own instance, study, series or frame of reference is held by the top level already.
+    own = {item.output.instance, item.output.series, item.output.study} - {""}
     expected: dict[Edge, bool] = {}
     for edge, position in item.source_edges.public.items():
         level = source.level(edge)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined] # documented, not in its __all__
 
-from anonymizer.gate.findings import Finding, Flaw, Position, path_text
+from anonymizer.gate.findings import Finding, Flaw, Position, is_private, path_text
+from anonymizer.gate.reading import text_values
 
 if TYPE_CHECKING:
     from anonymizer.gate.evidence import Evidence
@@ -69,7 +70,7 @@ def compare(source: Side, output: Side, *, are_retained: bool) -> Uids:
     uids = Uids([], {}, {}, 0)
     total = 0
     for position, values in output.uids.items():
-        before = source.uids.get(position, ())
+        before = source.uids.get(position) or _in_words(source, position)
         for number, new in enumerate(values):
             if not new:
                 continue
@@ -82,6 +83,18 @@ def compare(source: Side, output: Side, *, are_retained: bool) -> Uids:
                 pairs = uids.replaced if is_apart else uids.pairs
                 _pair(old, new, position, uids.flaws, pairs, may_stand=are_retained and not is_apart)
     return uids._replace(total=total)
+
+
+def _in_words(source: Side, position: Position) -> tuple[str, ...]:
+    """Return the values of a private UID whose VR the source does not tell."""
+    if not is_private(position):
+        return ()
+    if len(position) == 1:
+        element = source.top.get(position[0])
+    else:
+        inside = source.inside.get(position[0])
+        element = inside.nested.get(position) if inside else None
+    return text_values(element) if element is not None and element.VR in (None, "UN") else ()
 
 
 def _needs_no_pair(source: Side, output: Side, position: Position, flaws: list[Flaw]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydicom.dataelem import RawDataElement
 
 from anonymizer.gate.codestreams import EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS
-from anonymizer.gate.equality import is_empty, is_number, is_of_dictionary, is_same, says_nothing
+from anonymizer.gate.equality import is_empty, is_measure, is_of_dictionary, is_same, says_nothing
 from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.markers import INSERTED
 from anonymizer.gate.measures import MEASURES, WHOLE
@@ -107,7 +107,7 @@ def _judged(
         if before.VR != after.VR and not is_of_dictionary(after):
             yield Flaw(INVALID, position, "the value representation is neither the dictionary's nor the source's")
     elif position[-1] in MEASURES:
-        if before is not None and is_number(before):
+        if before is not None and is_measure(before):
             kind, rule = (LOST, _WITHOUT) if is_empty(after) else (CHANGED, "a measure is not that of the source")
             yield Flaw(kind, position, rule)
         elif not is_empty(after):
@@ -121,7 +121,7 @@ def _judged(
 
 def _lost(position: Position, before: Element) -> Iterator[Flaw]:
     # A number that is none cannot be kept by anybody.
-    if not is_empty(before) and is_number(before):
+    if not is_empty(before) and is_measure(before):
         yield Flaw(LOST, position, _WITHOUT)
 
 
