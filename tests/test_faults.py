@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.every_value import unseen
 from tests.faults.outputs import NAMES, Fault, Outputs, kinds_of, proven
 from tests.faults.page import all_faults, page_of, row
 
@@ -39,3 +40,9 @@ def test_the_page_is_what_the_program_prints() -> None:
     assert len({fault.what for fault in FAULTS}) == len(FAULTS) >= 40
     assert PAGE.read_text(encoding="utf-8") == page_of(rows)
     print("\n".join(rows))  # noqa: T201 - `pytest -rP` shows the table
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_no_value_but_a_uid_can_be_another_one() -> None:
+    # Of a UID only the other files of a study tell that it is not the one.
+    assert {value for value in unseen() if value[1] != "UI"} == set()

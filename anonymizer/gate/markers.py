@@ -140,11 +140,14 @@ def check(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Ite
     if sequence is not None:
         yield from _unclaimed(elements, source)
         for number, code in enumerate(_codes_in(sequence), start=1):
-            if code.keys() - _OF_A_CODE or not is_meaning(
-                first_value(code, CODE_VALUE), first_value(code, CODE_MEANING)
-            ):
+            if not _is_of_the_standard(code):
                 rule = "a code of what was done is none of the standard's"
                 yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE, number, CODE_MEANING), rule)
+
+
+def _is_of_the_standard(code: Mapping[int, Element]) -> bool:
+    value, scheme, meaning = (first_value(code, tag) for tag in (CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING))
+    return scheme == "DCM" and not code.keys() - _OF_A_CODE and is_meaning(value, meaning)
 
 
 def _unclaimed(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Iterator[Flaw]:
