@@ -139,5 +139,6 @@ RESTRICTIONS = """\
 An object whose pixels may show writing is held by its SOP class; so is any whose Burned In Annotation says anything
 but NO, or whose Image Type or Conversion Type says that it shows a screen. Nobody looks for writing, or for faces,
 in others: Clean Pixel Data and Clean Recognizable Visual Features are neither done nor claimed. A file that is no
-valid DICOM is held, and so is whatever cannot be read to its end. When one instance is held, its study is. An
-output has still to pass the gate, which compares source and output without the key and the rules."""
+valid DICOM is held, and so is whatever cannot be read to its end. In a flow one
+held instance holds its study, unless the site has chosen that it holds only itself and what points at it. An output has
+still to pass the gate, which compares source and output without the key and the rules."""

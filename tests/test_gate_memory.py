@@ -83,6 +83,15 @@ def test_no_history_changes_what_is_said_of_a_pair(pairs: list[tuple[bytes, byte
     agree(pairs)
 
 
+def test_what_says_nothing_does_not_remember_every_value_that_it_stood_for() -> None:
+    examiner = Examiner()
+    for number in range(300):
+        ((source, output),) = outputs_of([samples.ct(element(0x00080090, "PN", f"Quillfeather^{number}"))])
+        assert not [flaw for flaw in examiner.examine(source, output).flaws if flaw.kind.startswith("value")]
+    known = [one for page in examiner._memory._pages.values() for one in page._known.values()]
+    assert 50 < max(len(one.notes) for one in known) < 80
+
+
 def test_what_is_remembered_is_bounded() -> None:
     memory = Memory(most=100_000)
     for number in range(300):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CHANGED, ADDED, LOST, INVALID = "value-changed", "value-added", "value-lost", "not-dicom"
 """The kinds of findings."""
 
+_MOST_ORIGINS = 64
+"""With how many elements of sources what was found of one of outputs is remembered."""
+
 _OTHERS = frozenset({*GEOMETRY, EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS})
 """What :mod:`anonymizer.gate.pixels` compares."""
 
@@ -47,7 +50,9 @@ def compare(source: Side, output: Side) -> Iterator[Flaw]:
         # What was found depends on the two alone, so it is the same wherever both stand again.
         found = one.notes.get(origin)
         if found is None:
-            found = one.notes[origin] = tuple(_top(tag, origin, one, source, output))
+            found = tuple(_top(tag, origin, one, source, output))
+            if len(one.notes) < _MOST_ORIGINS:  # a dummy can stand for another value in each of many instances
+                one.notes[origin] = found
         yield from found
     for tag in before.keys() - after.keys():
         if tag in MEASURES:
