@@ -137,3 +137,8 @@ def test_a_text_names_somebody_or_nobody(text: str, named: bool) -> None:
         Identifier(PATIENT, 0x00200010, "1"),
     )
     assert mentions(text, known) is named
+
+
+def test_every_kind_of_finding_stands_in_what_the_officer_reads() -> None:
+    assurance = (ROOT / "docs/assurance.md").read_text("utf-8")
+    assert sorted(kind for kind in kinds() if f"`{kind}`" not in assurance) == []
