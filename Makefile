@@ -36,7 +36,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@$(BIN)/python -m deployments.demo.installation
-	@$(BIN)/python -m pytest --numprocesses "$(JOBS)" --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder
 
 test-gate: $(VENV)/.installed
 	@GATE_EXAMPLES=10000 $(BIN)/python -m pytest tests/test_gate_no_false_alarm.py --durations=1

@@ -20,14 +20,12 @@ SERVERS = {
     "test_orthanc",
     "test_worker",
 }
-"""Modules that start servers or many processes: one after the other, in one of the test processes."""
+"""Modules that start servers or many processes, and take longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the modules of :data:`SERVERS` together where there are several test processes."""
-    for item in items:
-        if item.path.stem in SERVERS:
-            item.add_marker(pytest.mark.xdist_group("servers"))
+    """Begin with the modules of :data:`SERVERS`, so that no test process ends with a long one alone."""
+    items.sort(key=lambda item: item.path.stem not in SERVERS)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from flows import lineage
 from tests.cases import case
 
 SWEEP_SECONDS = 15
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @dataclass
