@@ -29,6 +29,7 @@ from deployments.demo.outcome import TABLE
 from deployments.demo.search import search
 from deployments.demo.servers import (
     Orthanc,
+    PrefectServer,
     Process,
     ServerError,
     free_port,
@@ -146,15 +147,18 @@ def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 
 
 @contextmanager
-def doorbell_heard() -> Iterator[tuple[str, list[tuple[str, Mapping[str, str], bytes]]]]:
-    """Stand where Prefect's API would, and note every request: path, headers, body."""
+def doorbell_heard(*answers: int) -> Iterator[tuple[str, list[tuple[str, Mapping[str, str], bytes]]]]:
+    """Stand where Prefect's API would, and note every request: path, headers, body.
+
+    The first requests are answered with the `answers`, the others with 204.
+    """
     heard: list[tuple[str, Mapping[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             heard.append((self.path, dict(self.headers), body))
-            self.send_response(204)
+            self.send_response(answers[len(heard) - 1] if len(heard) <= len(answers) else 204)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
@@ -318,6 +322,27 @@ def test_a_note_about_nobody_stops_nobody(tmp_path: Path) -> None:
         assert stop_leftovers(tmp_path) == 0
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_prefect_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    with doorbell_heard(503, 503) as (url, heard):
+        server = PrefectServer(tmp_path)
+        server.api_url = url
+
+        assert server.clear_runs("north") == 0
+
+    assert len(heard) == 2 + 2  # two kinds of runs are asked for
+
+
+def test_another_refusal_of_prefect_is_an_error_that_names_its_log(tmp_path: Path) -> None:
+    with doorbell_heard(500) as (url, heard):
+        server = PrefectServer(tmp_path)
+        server.api_url = url
+
+        with pytest.raises(ServerError, match=r"answered 500.*server\.log"):
+            server.clear_runs("north")
+
+    assert len(heard) == 1
 
 
 def test_a_server_that_does_not_get_ready_is_an_error_that_names_its_log(tmp_path: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +24,12 @@ from deployments.demo.processes import Process, ServerError, Startable, free_por
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120.0
+BUSY_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between tries while the server says 503: its database is locked for a moment, and to ask again helps."""
+
+
+class _BusyError(Exception):
+    pass
 
 
 def prefect_environment(home: Path, api_url: str, auth_string: str = "") -> dict[str, str]:
@@ -203,8 +213,20 @@ class PrefectServer(Startable):
         request = urllib.request.Request(  # noqa: S310 - our own server, always http on 127.0.0.1
             self.api_url + path, json.dumps(body).encode() if body else None, headers, method=method
         )
-        with _NO_PROXY.open(request, timeout=30) as answer:
-            content = answer.read()
+        for pause in BUSY_PAUSES:
+            with contextlib.suppress(_BusyError):
+                return self._answer(request)
+            time.sleep(pause)
+        raise ServerError(f"Prefect was too busy for {method} {path}. See the end of {self.log}.")
+
+    def _answer(self, request: urllib.request.Request) -> list[dict[str, str]]:
+        try:
+            with _NO_PROXY.open(request, timeout=30) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise _BusyError from None
+            raise ServerError(f"Prefect answered {error.code}. See the end of {self.log}.") from None
         return json.loads(content) if content else []
 
     def stop(self) -> None:
