@@ -95,6 +95,13 @@ class Desk:
     ) -> None:
         self._opened.close()
 
+    @property
+    def settings(self) -> str:
+        """Keyed token of all that decides what this site makes of a study; the same as long as nobody changes it."""
+        engine = self.anonymizer
+        decides = (engine.profile.digest, ENGINE_VERSION, engine.default_issuer, engine.pseudonyms.patient_id_prefix)
+        return engine.pseudonyms.token("settings", *decides, self.hold)
+
     def check(self) -> None:
         """Ask both ends who they are, so that nothing is worked on that cannot be delivered."""
         self.hospital.check()

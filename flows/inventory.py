@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from flows.desk import ENGINE_VERSION, Desk
+from flows.desk import Desk
 from flows.errors import GoneError
 from flows.orthanc import StudyAtSite
 from flows.records import Seen, Settled
@@ -27,7 +27,7 @@ class Work:
     work, snapshot : str
         Keyed tokens of the study and of the state that it was seen in: the ledger's names for them.
     study_instance_uid : str
-        Pseudonym.
+        What the cloud calls it: a pseudonym, unless the profile retains UIDs.
     instances : int
         How many the hospital has.
     release : str
@@ -56,13 +56,14 @@ def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -
     # The outcomes first: a release that comes in between is seen, or waits for the next run.
     settled = desk.ledger.settled(desk.site, desk.project)
     releases = desk.ledger.releases(desk.site, desk.project)
+    settings = desk.settings
     found: list[Work] = []
     for study in desk.hospital.stable_studies():
         work, snapshot = _tokens(desk, study)
         if only is not None and work not in only:
             continue
-        release, profile = releases.get(work, ""), desk.anonymizer.profile.digest
-        if snapshot in tried or _is_settled(settled.get(work), snapshot, profile, release):
+        release = releases.get(work, "")
+        if snapshot in tried or _is_settled(settled.get(work), snapshot, settings, release):
             continue
         tried.add(snapshot)
         found.extend(replace(one, release=release) for one in _work(desk, study, work, snapshot))
@@ -102,7 +103,7 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[
         source_uid=study.study_instance_uid,
         work=work,
         snapshot=snapshot,
-        study_instance_uid=desk.anonymizer.pseudonyms.uid(study.study_instance_uid),
+        study_instance_uid=desk.anonymizer.uid(study.study_instance_uid),
         instances=instances,
     )
 
@@ -114,15 +115,14 @@ def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     return token("work", study.orthanc_id), token("snapshot", *state)
 
 
-def _is_settled(settled: Settled | None, snapshot: str, profile_digest: str, release: str) -> bool:
+def _is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:
     """Tell whether the ledger has an outcome for this very state of a study.
 
-    What was held is tried again once profile or engine changed, and once somebody released it: that is how a hold
-    gets fixed.
+    What was held is tried again once profile, engine or settings changed, and once somebody released it: that is how
+    a hold gets fixed.
     """
     if settled is None or settled.snapshot != snapshot:
         return False
     if settled.status == "held":
-        now = (profile_digest, ENGINE_VERSION)
-        return (settled.profile_digest, settled.engine_version) == now and release <= settled.release
+        return settled.settings == settings and release <= settled.release
     return True

@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +23,10 @@ import duckdb
 
 from flows import database, lineage
 from flows.errors import LedgerError
+from flows.links import Links
 from flows.records import (
     KINDS,
+    Link,
     Record,
     Release,
     RunFinished,
@@ -41,9 +43,10 @@ _STAMP: Final = "%Y%m%dT%H%M%S%f"
 _NAME: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
 _STALE_SECONDS: Final = 24 * 3600
 _INDEX: Final = ".settled.parquet"
+_LINKS: Final = ".links"
 _INDEX_AFTER: Final = 200  # reading that many single files costs about 50 ms; then the index is worth its write
 _INDEX_COLUMNS: Final = (
-    "record", "site", "project", "work", "snapshot", "status", "reason", "profile_digest", "engine_version", "release"
+    "record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release"
 )  # fmt: skip
 
 
@@ -72,6 +75,7 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()
         self._indexed: set[str] | None = None
+        self._knows_all_links = False
         with self._guarded("opened"):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = database.connect()
@@ -80,6 +84,11 @@ class Ledger:
                 self._remove_stale(self.directory / kind)
                 self._lay_schema(kind)
             self._remove_stale(self.directory)
+            self._links = Links(
+                self.directory / "studies",
+                self.directory / "studies" / f"{_schema_name('studies')}.parquet",
+                self.directory / _LINKS,
+            )
             self._last = self._latest()
             self._connection.execute("SET lock_configuration = true")
             self.lineage_file: Path = lineage.build(self.directory)
@@ -101,7 +110,9 @@ class Ledger:
 
     def record(self, outcome: StudyOutcome) -> None:
         """Record the whole outcome of one study in one run."""
-        self._append("studies", [outcome])
+        record = self._append("studies", [outcome])
+        with self._lock, self._guarded("read"):
+            self._links.add(record, outcome.links)
 
     def settled(self, site: str, project: str) -> dict[str, Settled]:
         """Return the latest outcome of every study of a site, by its work token.
@@ -111,8 +122,9 @@ class Ledger:
         """
         with self._lock, self._guarded("read"):
             self._refresh_index()
+            self._knows_all_links = False
             rows = self._connection.execute(
-                "SELECT work, snapshot, status, reason, profile_digest, engine_version, coalesce(release, '')"
+                "SELECT work, snapshot, status, reason, coalesce(settings, ''), coalesce(release, '')"
                 " FROM settled WHERE site = ? AND project = ?"
                 " QUALIFY row_number() OVER (PARTITION BY work ORDER BY record DESC) = 1",
                 [site, project],
@@ -122,11 +134,10 @@ class Ledger:
                 snapshot=snapshot,
                 status=status,
                 reason=reason,
-                profile_digest=profile_digest,
-                engine_version=engine_version,
+                settings=settings,
                 release=release,
             )
-            for work, snapshot, status, reason, profile_digest, engine_version, release in rows
+            for work, snapshot, status, reason, settings, release in rows
         }
 
     def release(self, releases: Sequence[Release]) -> None:
@@ -151,18 +162,35 @@ class Ledger:
             ).fetchall()
         return dict(rows)
 
+    def beside(self, links: Collection[Link]) -> list[Link]:
+        """Return all links of what was loaded that share source or output with one of these.
+
+        What another process records meanwhile is seen after the next call of :meth:`settled`.
+        """
+        with self._lock, self._guarded("read"):
+            if not self._knows_all_links:
+                self._links.refresh(self._records())
+                self._knows_all_links = True
+            return self._links.beside(links)
+
     def close(self) -> None:
-        """Release the memory of the ledger's own database; files need no closing."""
+        """Release the memory of the ledger's own databases; files need no closing."""
         with self._lock:
+            self._links.close()
             self._connection.close()
 
-    def _append(self, kind: str, rows: Sequence[Record]) -> None:
-        """Write rows as one file that shows whole or not at all."""
+    def _append(self, kind: str, rows: Sequence[Record]) -> str:
+        """Write rows as one file that shows whole or not at all, and return its record; no rows, no file."""
         if not rows:
-            return
+            return ""
         with self._lock, self._guarded("written"):
             record = self._next_name()
             self._write(kind, record, [{"record": record, **vars(row)} for row in rows])
+        return record
+
+    def _records(self) -> set[str]:
+        """Return the names of all records of studies."""
+        return {path.stem for path in (self.directory / "studies").iterdir() if _NAME.fullmatch(path.name)}
 
     def _write(self, kind: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows beside, flush them and rename them into place."""
@@ -208,15 +236,14 @@ class Ledger:
                     self._insert([index])
             rows = self._connection.execute("SELECT record FROM settled").fetchall()
             self._indexed = {record for (record,) in rows}
-        folder = self.directory / "studies"
-        there = {path.stem for path in folder.iterdir() if _NAME.fullmatch(path.name)}
+        there = self._records()
         if self._indexed - there:  # somebody took records away; the index may not outlive them
             self._make_index_table()
             self._indexed = set()
         new = sorted(there - self._indexed)
         if not new:
             return
-        self._insert([folder / f"{name}.parquet" for name in new])
+        self._insert([self.directory / "studies" / f"{name}.parquet" for name in new])
         self._indexed.update(new)
         if len(new) >= _INDEX_AFTER:
             with database.beside(index) as hidden:

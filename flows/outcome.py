@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from anonymizer import PSEUDONYMS_VERSION, Held, Identity, Report
 from anonymizer.gate import Finding, Verdict
 from flows import records
 from flows.desk import ENGINE_VERSION, Desk
 from flows.inventory import Work
+
+if TYPE_CHECKING:
+    from flows.proof import Proof
 
 __all__ = ["POINTS_AT_HELD", "UNREADABLE", "Attempt", "hold_of"]
 
@@ -48,27 +52,33 @@ class Attempt:
 
     def delivered(
         self,
-        reports: Sequence[Report],
+        proof: Proof,
         deliveries: Sequence[records.Delivery],
-        verdict: Verdict,
-        holds: Sequence[records.Hold] = (),
         staying: Sequence[Identity] = (),
+        *,
+        references: tuple[records.Reference, ...] = (),
+        links: tuple[records.Link, ...] = (),
     ) -> records.StudyOutcome:
         """Return the outcome of what passed the gate: loaded, but for what the cloud has otherwise.
 
         Parameters
         ----------
-        holds, staying : sequences
-            Why some instances of the study stay at the hospital though others leave, and who they are.
+        proof : Proof
+            What left, and why some instances of the study stay at the hospital though others leave.
+        staying : sequence of Identity
+            Who those are.
+        references, links : tuples
+            What is recorded of what left.
         """
         conflicts = {delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict"}
-        holds = (*holds, *(_conflict(instance) for instance in sorted(conflicts)))
+        holds = (*proof.holds, *(_conflict(instance) for instance in sorted(conflicts)))
         reasons = {hold.sop_instance_uid: hold.code for hold in reversed(holds)}
+        reports = [output.report for output in proof.proven]
         return self._outcome(
             "held" if holds else "loaded",
             _reason(holds),
             reports,
-            verdict,
+            proof.verdict,
             study_date=_first(report.study_date for report in reports),
             instances=(
                 *(_instance(report, held=report.sop_instance_uid in conflicts) for report in reports),
@@ -76,6 +86,9 @@ class Attempt:
             ),
             holds=holds,
             deliveries=tuple(deliveries),
+            references=references,
+            frames=proof.verdict.frames if proof.verdict else (),
+            links=links,
         )
 
     def _outcome(
@@ -89,6 +102,9 @@ class Attempt:
         instances: tuple[records.Instance, ...] = (),
         holds: tuple[records.Hold, ...] = (),
         deliveries: tuple[records.Delivery, ...] = (),
+        references: tuple[records.Reference, ...] = (),
+        frames: tuple[str, ...] = (),
+        links: tuple[records.Link, ...] = (),
     ) -> records.StudyOutcome:
         desk, profile, finished = self.desk, self.desk.anonymizer.profile, datetime.now(UTC)
         return records.StudyOutcome(
@@ -108,6 +124,7 @@ class Attempt:
             profile_name=profile.name,
             profile_digest=profile.digest,
             engine_version=ENGINE_VERSION,
+            settings=desk.settings,
             source_instances=self.count,
             release=self.work.release,
             started_at=self.started,
@@ -115,9 +132,11 @@ class Attempt:
             seconds=(finished - self.started).total_seconds(),
             series=_series(known),
             instances=instances,
-            references=_references(verdict),
+            references=references,
             held=holds,
             deliveries=deliveries,
+            frames=frames,
+            links=links,
             checks=dict(verdict.checks) if verdict else {},
         )
 
@@ -179,18 +198,6 @@ def _staying(identity: Identity, reason: str) -> records.Instance:
         sop_class_uid=identity.sop_class_uid,
         status="held",
         reason=reason,
-    )
-
-
-def _references(verdict: Verdict | None) -> tuple[records.Reference, ...]:
-    return tuple(
-        records.Reference(
-            instance=reference.instance,
-            level=reference.level,
-            target=reference.target,
-            state="resolved" if reference.state == "resolved" else "dangling",
-        )
-        for reference in (verdict.references if verdict else ())
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anonymizer import Held, Pseudonyms, Report
 from anonymizer.folder import contents
-from anonymizer.gate import Evidence, Gate, Verdict
+from anonymizer.gate import Earlier, Evidence, Gate, Verdict
 from anonymizer.gate.findings import path_text
 from flows import records
 from flows.outcome import POINTS_AT_HELD, hold_of
@@ -60,18 +60,22 @@ class Proof:
     verdict: Verdict | None = None
 
 
-def prove(outputs: Sequence[Output], holds: Sequence[records.Hold]) -> Proof:
-    """Prove a study that leaves whole or not at all."""
+def prove(outputs: Sequence[Output], holds: Sequence[records.Hold], before: Earlier | None = None) -> Proof:
+    """Prove a study that leaves whole or not at all; `before` tells what was loaded earlier."""
     if holds:
         return Proof((), tuple(holds))
-    verdict = _verdict(outputs)
+    verdict = _verdict(outputs, before)
     if not verdict.passed:
         return Proof((), tuple(hold_of(finding) for finding in verdict.findings), verdict)
     return Proof(tuple(outputs), (), verdict)
 
 
 def prove_one_by_one(
-    outputs: Sequence[Output], kept: Sequence[Kept], holds: Sequence[records.Hold], pseudonyms: Pseudonyms
+    outputs: Sequence[Output],
+    kept: Sequence[Kept],
+    holds: Sequence[records.Hold],
+    pseudonyms: Pseudonyms,
+    before: Earlier | None = None,
 ) -> Proof:
     """Prove what is left of a study when each held instance takes with it only what points at it.
 
@@ -85,6 +89,8 @@ def prove_one_by_one(
         What is held so far, and why: all of `kept`, and outputs too. One that names no instance holds the study.
     pseudonyms : Pseudonyms
         Tell what the engine made of a UID: a held instance has no output that would say it.
+    before : Earlier, optional
+        Tells what was loaded earlier.
     """
     found = list(holds)
     if any(_is_of_the_study(hold) for hold in found):
@@ -95,7 +101,7 @@ def prove_one_by_one(
     left = [output for output in outputs if output.report.sop_instance_uid not in held]
     while left:
         # The first round asks about all, so that what only shows between two instances is seen.
-        verdict = _verdict(left, known)
+        verdict = _verdict(left, before, known)
         named = {output.report.sop_instance_uid for output in left}
         findings = [hold_of(finding) for finding in verdict.findings]
         if any(_is_of_the_study(hold) or hold.sop_instance_uid not in named for hold in findings):
@@ -114,9 +120,9 @@ def _is_of_the_study(hold: records.Hold) -> bool:
     return hold.code in _OF_THE_STUDY or not hold.sop_instance_uid
 
 
-def _verdict(outputs: Sequence[Output], known: Iterable[Evidence] = ()) -> Verdict:
+def _verdict(outputs: Sequence[Output], before: Earlier | None, known: Iterable[Evidence] = ()) -> Verdict:
     """Ask the gate about outputs; they are searched for what identifies in other instances of the study, too."""
-    gate = Gate()
+    gate = Gate(before)
     known = list(known)
     for place, output in enumerate(outputs):
         evidence = output.evidence

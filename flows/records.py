@@ -126,12 +126,27 @@ class Instance(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Reference(Record):
-    """One distinct edge from an instance to an instance, series, study or frame of reference."""
+    """One distinct edge from an instance to an instance, series, study or frame of reference.
+
+    Attributes
+    ----------
+    state : str
+        `resolved` in the study; `pending` if only the hospital has the target; `external` if it has not either.
+        Older records say `dangling` for both.
+    """
 
     instance: str
     level: str
     target: str
-    state: Literal["resolved", "dangling"]
+    state: Literal["resolved", "pending", "external"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(Record):
+    """What became of one thing of the source; keyed numbers of 63 bits that only the site's key can make again."""
+
+    source: int
+    output: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,12 +178,18 @@ class StudyOutcome(Record):
     instances : tuple of Instance
         Every source instance of the snapshot, those that an earlier run delivered included. Empty on a
         study held or excluded whole: the outcome then speaks for all its `source_instances`.
+    settings : str
+        Keyed token of all that decides what becomes of a study: once it is another, what was held is tried again.
     release : str
         The ledger's record of the latest release that this attempt knew of; "" if nobody released the study.
     deliveries : tuple of Delivery
         What this run delivered or read back; earlier deliveries need not be repeated.
     checks : mapping of str to int
         The gate's checks and how often each was made.
+    frames : tuple of str
+        Frames of reference, as pseudonyms, in which loaded instances stand.
+    links : tuple of Link
+        What became of UIDs, patient and dates of the loaded instances; later studies have to fit to it.
     """
 
     site: str
@@ -187,6 +208,7 @@ class StudyOutcome(Record):
     profile_name: str
     profile_digest: str
     engine_version: str
+    settings: str = ""
     source_instances: int
     release: str = ""
     started_at: datetime
@@ -197,6 +219,8 @@ class StudyOutcome(Record):
     references: tuple[Reference, ...] = ()
     held: tuple[Hold, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    frames: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
     checks: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -226,8 +250,7 @@ class Settled:
     snapshot: str
     status: str
     reason: str
-    profile_digest: str
-    engine_version: str
+    settings: str
     release: str
 
 

@@ -16,13 +16,15 @@ from typing import TypeVar
 
 from anonymizer import TWO_PATIENTS, Held, Identity, Report
 from anonymizer.folder import contents
-from anonymizer.gate import Examiner
+from anonymizer.gate import Examiner, Verdict
 from flows import records
 from flows.desk import THREADS, Desk
+from flows.earlier import Before
 from flows.errors import TransientError
 from flows.inventory import Work
 from flows.orthanc import InstanceAtSite, orthanc_id
 from flows.outcome import UNREADABLE, Attempt, hold_of
+from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
 
 __all__ = ["move"]
@@ -64,27 +66,47 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
     _check_study(work, identities)
-    proof = _proof(desk, outputs, kept, identities)
+    before = Before(desk.anonymizer, desk.ledger)
+    proof = _proof(desk, outputs, kept, identities, before)
     if not (proof.proven and proof.verdict):
         return attempt.held(proof.holds, identities, proof.verdict)
     reports = [output.report for output in proof.proven]
     if _is_under_another_patient(desk, reports[0]):
         return attempt.held([*proof.holds, hold_of(Held(TWO_PATIENTS))], identities, proof.verdict)
 
+    references = _references(desk, proof.verdict, proof.proven)
     deliveries = _in_threads(lambda output: _deliver(desk, output), proof.proven)
     held = {hold.sop_instance_uid for hold in proof.holds}
     staying = [identity for identity in identities if identity.sop_instance_uid in held]
-    return attempt.delivered(reports, deliveries, proof.verdict, proof.holds, staying)
+    conflicts = {delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict"}
+    loaded = [one.evidence for one in proof.proven if one.report.sop_instance_uid not in conflicts]
+    return attempt.delivered(
+        proof,
+        deliveries,
+        staying,
+        references=references,
+        links=before.records_of(loaded),
+    )
 
 
-def _proof(desk: Desk, outputs: Sequence[Output], kept: Sequence[Kept], identities: Sequence[Identity]) -> Proof:
+def _proof(
+    desk: Desk, outputs: Sequence[Output], kept: Sequence[Kept], identities: Sequence[Identity], before: Before
+) -> Proof:
     """Prove the study as the site wants it: whole, or without what is held and what points at it."""
     holds = [hold_of(one.held) for one in kept] + _twice(identities)
     if desk.hold == "study":
-        return prove(outputs, holds)
+        return prove(outputs, holds, before)
     if len({identity.patient_id for identity in identities}) > 1:
         holds.append(hold_of(Held(TWO_PATIENTS)))
-    return prove_one_by_one(outputs, kept, holds, desk.anonymizer.pseudonyms)
+    return prove_one_by_one(outputs, kept, holds, desk.anonymizer.pseudonyms, before)
+
+
+def _references(desk: Desk, verdict: Verdict, proven: Sequence[Output]) -> tuple[records.Reference, ...]:
+    """Ask the hospital for every target that did not come with the study."""
+    targets = sought(verdict.references, (output.evidence for output in proven))
+    answers = _in_threads(desk.hospital.has, list(targets.values()))
+    there = {target for target, is_there in zip(targets, answers, strict=True) if is_there}
+    return references_of(verdict.references, there)
 
 
 def _treat(desk: Desk, examiner: Examiner, instance: InstanceAtSite, path: Path) -> Output | Kept:

@@ -98,7 +98,7 @@ def outcome(study: int = 1, fates: Sequence[Status] = LOADED, **changes: Any) ->
                 instance=uid("instance", study, 1),
                 level="series",
                 target=uid("elsewhere", study),
-                state="dangling",
+                state="external",
             ),
         ),
         "held": tuple(hold(study, number) for number, fate in fate_of.items() if fate == "held"),

@@ -23,5 +23,8 @@ def test_the_gate_imports_nothing_of_the_house_but_itself() -> None:
 
 
 def test_what_the_gate_hands_out_is_what_it_names() -> None:
-    assert gate.__all__ == ["Evidence", "Examiner", "Finding", "Gate", "Reference", "Verdict", "examine"]
+    assert gate.__all__ == [
+        *("Against", "Earlier", "Evidence", "Examiner", "Finding", "Gate", "Link", "Reference", "Verdict"),
+        *("examine", "links_of"),
+    ]
     assert all(hasattr(gate, name) for name in gate.__all__)

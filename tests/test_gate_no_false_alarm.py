@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ from pydicom import data as pydicom_data
 
 from anonymizer import Anonymizer, Released
 from anonymizer.engine.profile import OPTION_CODES
-from anonymizer.gate import Examiner, Finding, Gate, examine
+from anonymizer.gate import Examiner, Finding, Gate
 from deployments.demo import studies
 from tests import samples
 from tests.gate_instances import instances
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "dicom"
+FAR = date(2100, 1, 1)  # drawn and real dates that lie in the future are no false alarm, and another test's matter
 EXAMPLES = int(os.environ.get("GATE_EXAMPLES", "200"))
 ENGINES: dict[str, Anonymizer] = {**samples.ENGINES, **{option: samples.engine(option) for option in OPTION_CODES}}
 OFTEN = ["basic", "research", "research", *sorted(ENGINES)]
@@ -40,14 +42,14 @@ def test_a_drawn_instance_gives_no_finding(source: bytes, profile: str) -> None:
     if not isinstance(result, Released):
         return
     gate = Gate()
-    gate.add(examine(source, result.data))
+    gate.add(Examiner(today=FAR).examine(source, result.data))
     gate.search(result.data)
     assert [(one.kind, one.path, one.rule) for one in gate.verdict().findings] == []
 
 
 def new_findings(files: Iterable[bytes], profile: str) -> list[tuple[str, str, str]]:
     """Return what the gate finds in outputs of real files, but for names in texts, and patients mixed up there."""
-    examiner = Examiner()
+    examiner = Examiner(today=FAR)
     flaws: list[Finding] = []
     for source in files:
         result = ENGINES[profile].anonymize(source)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset
 
+from anonymizer.gate import Examiner
 from tests.gate_samples import (
     CLAIMED,
     STUDY_DATE,
@@ -47,6 +49,30 @@ def test_one_nested_date_one_week_off_tears_the_dates() -> None:
     verdict = verdict_of(change)
     assert kinds(verdict) == {"dates-torn"}
     assert verdict.findings[0].path == "(0040,0275)[1].(0040,0002)"
+
+
+def test_a_date_that_is_moved_and_still_lies_in_the_future_is_seen() -> None:
+    source, output = ct(), rewritten(ct())
+    source.DateOfSecondaryCapture = "20340605"
+    output.DateOfSecondaryCapture = shifted("20340605")
+
+    def found(today: date) -> set[tuple[str, str]]:
+        flaws = Examiner(today=today).examine(as_bytes(source), as_bytes(output)).flaws
+        return {(flaw.kind, flaw.path) for flaw in flaws}
+
+    moved = datetime.strptime(output.DateOfSecondaryCapture, "%Y%m%d").replace(tzinfo=UTC).date()
+    assert found(moved - timedelta(days=2)) == {("date-in-future", "(0018,1012)")}
+    assert found(moved - timedelta(days=1)) == set()  # somewhere it is tomorrow already
+
+
+@pytest.mark.parametrize(("moved", "is_seen"), [("2034", True), ("203406", True), ("2026", False), ("202611", False)])
+def test_a_date_without_a_day_that_lies_in_the_future_is_seen(moved: str, *, is_seen: bool) -> None:
+    source, output = ct(), rewritten(ct())
+    source.AcquisitionDateTime, output.AcquisitionDateTime = f"2044{moved[4:]}", moved
+
+    flaws = Examiner(today=date(2026, 11, 26)).examine(as_bytes(source), as_bytes(output)).flaws
+
+    assert {flaw.kind for flaw in flaws} == ({"date-in-future"} if is_seen else set())
 
 
 @pytest.mark.parametrize("moved", ["20160118", "20170321"])

@@ -6,16 +6,16 @@ import dataclasses
 import re
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pytest
 
 from flows import lineage
 from flows.ledger import Ledger
-from flows.records import Reference
+from flows.records import Reference, StudyOutcome
 from tests.ledgers import NOON, delivery, finished, instance, outcome, release, seen, started, uid
 
 PAGE = (Path(__file__).parent.parent / "docs" / "lineage.md").read_text(encoding="utf-8")
@@ -46,9 +46,10 @@ def sums(ledger: Ledger) -> tuple[int, int, int, int, int, bool]:
 def fill(ledger: Ledger) -> None:
     """Record a bit of everything: loaded, held with and without a list, excluded, in flight, two sites."""
     ledger.started(started())
-    ledger.seen([seen(study) for study in (1, 2, 3, 4)])
+    ledger.seen([seen(study) for study in (1, 2, 3, 4, 6)])
     ledger.record(outcome(1))
     ledger.record(outcome(2, ("held", "held", "excluded"), status="held", reason="burned-in-risk"))
+    ledger.record(pointing(6, uid("study", 3), "pending"))
     ledger.record(outcome(3, (), status="held", reason="two-patients", source_instances=3))
     ledger.finished(finished())
     ledger.started(started("run-2", "south"))
@@ -228,9 +229,9 @@ def test_a_release_of_what_was_loaded_without_knowing_of_it_does_not_wait(ledger
     assert ask(ledger, "SELECT tried_in, became FROM releases") == [{"tried_in": "run-2", "became": "loaded"}]
 
 
-def test_a_series_of_which_something_is_held_is_not_called_dangling(ledger: Ledger) -> None:
+def test_a_series_of_which_something_is_held_is_not_called_external(ledger: Ledger) -> None:
     ledger.record(outcome(1, ("loaded", "held"), status="held", reason="burned-in-risk"))
-    pointer = Reference(instance=uid("instance", 2, 1), level="series", target=uid("series", 1), state="dangling")
+    pointer = Reference(instance=uid("instance", 2, 1), level="series", target=uid("series", 1), state="external")
     ledger.record(outcome(2, references=(pointer,)))
     rows = ask(ledger, 'SELECT state FROM "references" WHERE study_instance_uid = ?', uid("study", 2))
     assert rows == [{"state": "elsewhere"}]
@@ -241,8 +242,53 @@ def test_a_reference_keeps_its_state(ledger: Ledger) -> None:
     rows = ask(ledger, 'SELECT level, target, state FROM "references" ORDER BY level')
     assert [tuple(row.values()) for row in rows] == [
         ("instance", uid("instance", 1, 2), "resolved"),
-        ("series", uid("elsewhere", 1), "dangling"),
+        ("series", uid("elsewhere", 1), "external"),
     ]
+
+
+def pointing(
+    study: int, target: str, state: Literal["resolved", "pending", "external"], **changes: Any
+) -> StudyOutcome:
+    """Make the outcome of a study of which one instance points at `target`."""
+    edge = Reference(instance=uid("instance", study, 1), level="study", target=target, state=state)
+    return outcome(study, references=(edge,), **changes)
+
+
+def test_what_waits_is_told_with_its_age_until_it_comes(ledger: Ledger) -> None:
+    later = NOON + timedelta(days=9)
+    ledger.record(pointing(2, uid("study", 1), "pending"))
+    ledger.record(pointing(2, uid("study", 1), "pending", run_id="run-2", finished_at=later))
+    ledger.record(pointing(3, uid("study", 1), "pending", finished_at=later))
+
+    (waits,) = ask(ledger, "SELECT studies, targets, oldest_since, oldest_age FROM pending_by_site")
+    age = waits.pop("oldest_age")
+    assert waits == {"studies": 2, "targets": 2, "oldest_since": NOON.replace(tzinfo=None)}
+    assert abs(datetime.now(UTC) - NOON - age) < timedelta(minutes=1)
+
+    ledger.record(outcome(1))
+    assert ask(ledger, "FROM pending_by_site") == ask(ledger, "FROM pending") == []
+    assert [row["state"] for row in ask(ledger, "SELECT state FROM \"references\" WHERE level = 'study'")] == [
+        "elsewhere",
+        "elsewhere",
+    ]
+
+
+def test_what_was_outside_waits_once_the_hospital_has_it(ledger: Ledger) -> None:
+    ledger.record(pointing(2, uid("study", 1), "external"))
+    assert ask(ledger, "FROM pending") == []
+
+    ledger.seen([seen(1)])
+    assert [row["target"] for row in ask(ledger, "FROM pending")] == [uid("study", 1)]
+
+
+def test_a_frame_of_reference_of_one_image_is_there_to_point_at(ledger: Ledger) -> None:
+    frame = uid("frame", 1)
+    edge = Reference(instance=uid("instance", 2, 1), level="frame-of-reference", target=frame, state="pending")
+    ledger.record(outcome(2, references=(edge,)))
+    assert len(ask(ledger, "FROM pending")) == 1
+
+    ledger.record(outcome(1, frames=(frame,)))
+    assert ask(ledger, "FROM pending") == []
 
 
 # The file
@@ -310,7 +356,7 @@ def test_every_query_of_the_page_runs_and_finds_something(ledger: Ledger, query:
 
 def test_the_page_asks_five_questions() -> None:
     assert re.findall(r"^\*\*(\d)\. ", PAGE, re.MULTILINE) == ["1", "2", "3", "4", "5"]
-    assert len(QUERIES) == 7
+    assert len(QUERIES) == 8
 
 
 def test_the_page_tells_every_table_and_column(ledger: Ledger) -> None:

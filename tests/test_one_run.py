@@ -14,6 +14,8 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from anonymizer import folder as anonymizer_folder
 from deployments.demo import studies
@@ -375,21 +377,71 @@ def test_lineage_counts_references_that_hold(place: Place) -> None:
     assert all(row["state"] == "resolved" for row in rows)
 
 
-def test_a_reference_to_another_study_is_not_called_dangling_when_that_study_is_there(place: Place) -> None:
+def states(place: Place) -> set[str]:
+    """Return the states of all references, those of one level or another."""
+    with lineage.connect(place.folder / "lineage") as tables:
+        return {str(row["state"]) for row in lineage.rows(tables, 'SELECT DISTINCT state FROM "references"')}
+
+
+def waiting(place: Place) -> set[str]:
+    """Return the levels of what waits for its target."""
+    with lineage.connect(place.folder / "lineage") as tables:
+        return {str(row["level"]) for row in lineage.rows(tables, "FROM pending WHERE age > INTERVAL 0 SECONDS")}
+
+
+def two_visits() -> tuple[list[Dataset], list[Dataset]]:
+    """Return the images of a visit, and those of the next one with a registration that points at both."""
     first, second = studies.ct(1, 1, 1, 2, rows=16), studies.ct(1, 2, 1, 2, rows=16)
     registration = studies.registration(1, 2, 2, second, fixed_frame=first[0].FrameOfReferenceUID, fixed_images=first)
-    place.receive(studies.to_bytes(one) for one in [*second, registration])
+    return first, [*second, registration]
+
+
+def test_a_reference_to_a_study_that_the_hospital_does_not_have_leads_outside_until_it_comes(place: Place) -> None:
+    first, second = two_visits()
+    place.receive(studies.to_bytes(one) for one in second)
     place.run()
+    assert states(place) == {"resolved", "external"}
 
-    def states() -> set[str]:
-        with lineage.connect(place.folder / "lineage") as tables:
-            return {str(row["state"]) for row in lineage.rows(tables, 'SELECT DISTINCT state FROM "references"')}
-
-    assert "dangling" in states()
     place.receive(studies.to_bytes(one) for one in first)
     place.run()
-    assert "dangling" not in states()
-    assert "elsewhere" in states()
+    assert states(place) == {"resolved", "elsewhere"}
+
+
+def test_a_reference_to_a_study_that_is_held_waits_until_it_is_loaded(place: Place) -> None:
+    first, second = two_visits()
+    dump = studies.to_bytes(studies.screen_dump(1, 1, 2, rows=16))
+    place.receive([*(studies.to_bytes(one) for one in (*first, *second)), dump])
+    place.run()
+    assert states(place) == {"resolved", "pending"}
+    assert waiting(place) == {"instance", "series", "study", "frame-of-reference"}
+
+    (identifier,) = ask(place.hospital, "POST", "/tools/lookup", dcmread(BytesIO(dump)).SOPInstanceUID.encode())[1]
+    ask(place.hospital, "DELETE", identifier["Path"])
+    place.run()
+    assert states(place) == {"resolved", "elsewhere"}
+    assert waiting(place) == set()
+
+
+def test_a_study_that_does_not_fit_to_what_was_loaded_before_is_held(place: Place) -> None:
+    first, second = two_visits()
+    place.receive(studies.to_bytes(one) for one in first)
+    place.run()
+    place.receive(studies.to_bytes(one) for one in second)
+    (outcome,) = place.run(patient_id_prefix="LUNG-")
+    assert (outcome.status, outcome.reason) == ("held", "not-as-before")
+
+    (outcome,) = place.run()  # once the settings are what they were, it is tried again by itself
+    assert (outcome.status, counts(place.cloud)) == ("loaded", 5)
+
+
+def test_a_profile_that_retains_uids_brings_them_to_the_cloud(place: Place) -> None:
+    own = place.folder / "own.toml"
+    own.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]\n')
+    first, _ = two_visits()
+    place.receive(studies.to_bytes(one) for one in first)
+    (outcome,) = place.run(profile=str(own))
+    assert (outcome.status, outcome.study_instance_uid) == ("loaded", first[0].StudyInstanceUID)
+    assert place.balance().balanced
 
 
 def test_the_spool_is_empty_after_a_run(place: Place) -> None:

@@ -23,7 +23,7 @@ from anonymizer.engine.keys import Key
 from anonymizer.engine.memo import Memory
 from anonymizer.engine.outcome import Held, HoldError, Identity, Part, Released
 from anonymizer.engine.parse import Buffer, Syntax
-from anonymizer.engine.profile import Profile
+from anonymizer.engine.profile import RETAIN_UIDS, Profile
 from anonymizer.engine.pseudonyms import Pseudonyms
 from anonymizer.engine.rules import Rules
 from anonymizer.engine.scan import UnusualError
@@ -86,6 +86,11 @@ class Anonymizer:
     remember : bool
         Remember answers from instance to instance, which is faster and changes nothing else.
 
+    Attributes
+    ----------
+    profile, pseudonyms, default_issuer
+        What decides what comes out.
+
     Raises
     ------
     ProfileError
@@ -114,7 +119,7 @@ class Anonymizer:
         self.profile = profile
         self.pseudonyms = Pseudonyms(key, project, patient_id_prefix=patient_id_prefix)
         self._rules = Rules(profile)
-        self._default_issuer = default_issuer
+        self.default_issuer = default_issuer
         self._memory: Memory[Top, Whole] = Memory()
         self._remember = remember
 
@@ -178,7 +183,7 @@ class Anonymizer:
 
     def _made(self, top: Top, count: Callable[[int], None] = lambda _octets: None) -> Whole:
         encodings = encodings_of(top.character_set)
-        subject = subject_of(top.patient_id, top.issuer, top.study, encodings, default_issuer=self._default_issuer)
+        subject = subject_of(top.patient_id, top.issuer, top.study, encodings, default_issuer=self.default_issuer)
         modified = markers.longitudinal(self.profile, top.longitudinal)
         context = Context(
             rules=self._rules,
@@ -187,7 +192,7 @@ class Anonymizer:
             days=self.pseudonyms.date_shift(subject),
             study_instance_uid=top.study,
             sop_class=top.sop_class,
-            default_issuer=self._default_issuer,
+            default_issuer=self.default_issuer,
             encodings=encodings,
             moves_dates=modified == "MODIFIED" and self.profile.moves_dates,
             keeps_dates=self.profile.keeps_dates and modified != "REMOVED",
@@ -204,10 +209,11 @@ class Anonymizer:
             (PATIENT_ID, "LO", patient_id),
         ):
             own[tag] = encode.element(tag, vr, text.encode("ascii"), top.syntax)
-        return Whole(context, own, patient_id, self._uid(top.study))
+        return Whole(context, own, patient_id, self.uid(top.study))
 
-    def _uid(self, uid: str) -> str:
-        is_kept = "retain_uids" in self.profile.options and values.is_uid(uid.encode("latin-1"))
+    def uid(self, uid: str) -> str:
+        """Return what an output says for a UID: its pseudonym or, under Retain UIDs Option, the UID itself."""
+        is_kept = RETAIN_UIDS in self.profile.options and values.is_uid(uid.encode("latin-1", "replace"))
         return uid if is_kept else self.pseudonyms.uid(uid)
 
     def _identity(self, source: Source, whole: Whole) -> Identity:
@@ -216,8 +222,8 @@ class Anonymizer:
         return Identity(
             patient_id=whole.patient_id,
             study_instance_uid=whole.study_instance_uid,
-            series_instance_uid=self._uid(source.uid(_SERIES)),
-            sop_instance_uid=self._uid(source.uid(_SOP_INSTANCE)),
+            series_instance_uid=self.uid(source.uid(_SERIES)),
+            sop_instance_uid=self.uid(source.uid(_SOP_INSTANCE)),
             sop_class_uid=sop_class if sop_class in tables.REGISTERED_UIDS else "",
             # Read by people and by Prefect before the gate has seen it, so it is a defined term or nothing.
             modality=modality if modality in tables.kept().modalities else "",

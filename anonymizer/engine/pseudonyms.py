@@ -70,7 +70,7 @@ class Pseudonyms:
     def __init__(self, key: Key, project: str, *, patient_id_prefix: str = "DEID-") -> None:
         check_prefix(patient_id_prefix)
         self._mac = Mac(key, project)
-        self._prefix = patient_id_prefix
+        self.patient_id_prefix = patient_id_prefix
         self.key_id = key.key_id(project)
         self._known_uid = lru_cache(maxsize=65536)(self._uid)
 
@@ -100,7 +100,7 @@ class Pseudonyms:
 
     def patient_id(self, subject: Subject) -> str:
         """Return the PatientID of `subject`."""
-        return self._prefix + self.patient_code(subject)
+        return self.patient_id_prefix + self.patient_code(subject)
 
     def patient_name(self, subject: Subject) -> str:
         """Return the PatientName of `subject`."""
@@ -126,6 +126,10 @@ class Pseudonyms:
         For records only (a hospital's study, the state that it was seen in); never part of a data set.
         """
         return _code(self._mac(f"token/{purpose}", *texts))
+
+    def number(self, purpose: str, *texts: str) -> int:
+        """Return a number of 63 bits that does what :meth:`token` does in an eighth of the space: for long lists."""
+        return int.from_bytes(self._mac(f"number/{purpose}", *texts)[:8], "big") >> 1
 
 
 def check_prefix(prefix: str) -> None:

@@ -18,6 +18,7 @@ What is asked, and by which room:
     what recurs over a series is read once              memory
     one UID, one pseudonym                              uids
     references that resolved still do; pointers         references, pointers
+    fits to what was loaded before                      earlier
     dates moved by one interval; no birth date          dates
     pixels and geometry are the source's                pixels, measures
     the output says nothing that its source does not    values, equality, meanings, colours
@@ -34,8 +35,21 @@ What is asked, and by which room:
     how a finding is told                               findings.Finding
 """
 
+from anonymizer.gate.earlier import Against, Earlier, Link, links_of
 from anonymizer.gate.evidence import Evidence, Examiner, examine
 from anonymizer.gate.findings import Finding, Reference
 from anonymizer.gate.verdict import Gate, Verdict
 
-__all__ = ["Evidence", "Examiner", "Finding", "Gate", "Reference", "Verdict", "examine"]
+__all__ = [
+    "Against",
+    "Earlier",
+    "Evidence",
+    "Examiner",
+    "Finding",
+    "Gate",
+    "Link",
+    "Reference",
+    "Verdict",
+    "examine",
+    "links_of",
+]

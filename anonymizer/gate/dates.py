@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from anonymizer.gate.findings import Finding, Flaw, Position, path_text
@@ -66,6 +66,7 @@ def compare(
     output: Mapping[Position, tuple[str, ...]],
     claim: str,
     *,
+    today: date,
     retained: frozenset[int] = frozenset(),
 ) -> Dates:
     """Compare the dates of one instance.
@@ -76,6 +77,8 @@ def compare(
         DA and DT values.
     claim : str
         What the output says in LongitudinalTemporalInformationModified; anything unknown counts as REMOVED.
+    today : date
+        No moved date may lie after it.
     retained : frozenset of int
         Tags of dates that may stand whatever the claim is.
     """
@@ -93,6 +96,8 @@ def compare(
             if value.startswith(DUMMIES) and value != old and (value in DUMMIES or day_of(value) is not None):
                 continue
             problem = _problem(old, value, claim, position, dates.intervals)
+            if problem is None and claim == "MODIFIED" and _is_after(value, today):
+                problem = "date-in-future", "a date that moved lies in the future"
             if problem:
                 dates.flaws.append(Flaw(problem[0], position, problem[1]))
     return dates._replace(total=total)
@@ -136,6 +141,15 @@ def _problem_of_partial(old: str, new: str) -> tuple[str, str] | None:
     if len(first[1]) != len(second[1]) or first[2] != second[2] or second[1] > first[1]:
         return "dates-torn", "precision, offset or direction changed with a date that has no day"
     return None
+
+
+def _is_after(text: str, today: date) -> bool:
+    """Tell whether a date lies after today, wherever on earth that is; one without a day by its year and month."""
+    there = day_of(text)
+    if there is not None:
+        return there[0] > today + timedelta(days=1)
+    digits = text[:6] if text[:6].isdigit() else text[:4]
+    return digits > today.strftime("%Y%m%d")[: len(digits)]
 
 
 def judge(evidence: Iterable[Evidence]) -> Iterator[Finding]:

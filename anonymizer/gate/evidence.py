@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 from anonymizer.gate import dates, leftovers, markers, pixels, pointers, uids, values
 from anonymizer.gate.findings import Finding, Flaw, Position, attempt
@@ -96,10 +97,17 @@ def examine(source: Data, output: Data) -> Evidence:
 
 
 class Examiner:
-    """Compare the instances of a study, one after the other or in threads: what recurs is read once."""
+    """Compare the instances of a study, one after the other or in threads: what recurs is read once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    today : date, optional
+        After which no moved date may lie; the day that it is without it.
+    """
+
+    def __init__(self, *, today: date | None = None) -> None:
         self._memory = Memory()
+        self._today = today or datetime.now(UTC).date()
 
     def examine(self, source: Data, output: Data) -> Evidence:
         """Compare one instance with its source.
@@ -122,7 +130,7 @@ class Examiner:
         before, fault = attempt(lambda: self._side(source, is_source=True))
         if before is None:
             return _unreadable(name, "source", fault)
-        evidence, fault = attempt(lambda: _compare(before, after, name))
+        evidence, fault = attempt(lambda: _compare(before, after, name, self._today))
         return evidence if evidence is not None else _unreadable(name, "pair of source and output", fault)
 
     def _side(self, data: Data, *, is_source: bool) -> Side:
@@ -146,7 +154,7 @@ def _node(side: Side) -> Node:
     return Node(_name(side), side.uid(0x0020000E), side.uid(0x0020000D), side.uid(0x00200052))
 
 
-def _compare(source: Side, output: Side, name: str) -> Evidence:
+def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
     claims = markers.claims_of(output.top) - markers.claims_of(source.top)
     flaws: list[Flaw] = [
         *output.flaws,
@@ -160,6 +168,7 @@ def _compare(source: Side, output: Side, name: str) -> Evidence:
         source.dates,
         output.dates,
         markers.longitudinal_claim(output.top, claims),
+        today=today,
         retained=dates.OF_THE_DEVICE if markers.DEVICE_IDENTITY in claims else frozenset(),
     )
     return Evidence(

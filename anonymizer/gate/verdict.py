@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from anonymizer.gate import dates, references, uids
+from anonymizer.gate import dates, earlier, references, uids
 from anonymizer.gate.evidence import Evidence
 from anonymizer.gate.findings import Finding, Reference, attempt, path_text
 from anonymizer.gate.reading import Data
@@ -41,12 +41,15 @@ class Verdict:
         Sorted; empty if everything was proven.
     references : tuple of Reference
         All references of the outputs, sorted.
+    frames : tuple of str
+        The frames of reference in which outputs stand, sorted.
     checks : Mapping
         What was counted: instances, outputs searched, UIDs, references, dates, pixel values, identifiers.
     """
 
     findings: tuple[Finding, ...]
     references: tuple[Reference, ...]
+    frames: tuple[str, ...]
     checks: Mapping[str, int]
 
     @property
@@ -60,9 +63,15 @@ class Gate:
 
     Instances of several studies and patients may be added: dates are judged by patient, references over
     everything.
+
+    Parameters
+    ----------
+    before : Earlier, optional
+        Tells what was loaded before, which what is added has to fit to. Without it only what is added is judged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: earlier.Earlier | None = None) -> None:
+        self._before = before
         self._evidence: list[Evidence] = []
         self._left: set[Finding] = set()
         self._searched = 0
@@ -107,6 +116,7 @@ class Gate:
             *uids.judge(evidence, image),
             *dates.judge(evidence),
             *_subjects(evidence),
+            *(earlier.judge(evidence, self._before) if self._before else ()),
             *closure.findings,
         }
         checks = Counter(dict.fromkeys(COUNTED, 0))
@@ -115,7 +125,13 @@ class Gate:
         checks.update(closure.checks)
         for item in evidence:
             checks.update(item.checks)
-        return Verdict(tuple(sorted(findings)), tuple(sorted(closure.references)), MappingProxyType(dict(checks)))
+        frames = {item.output.frame for item in evidence} - {""}
+        return Verdict(
+            findings=tuple(sorted(findings)),
+            references=tuple(sorted(closure.references)),
+            frames=tuple(sorted(frames)),
+            checks=MappingProxyType(dict(checks)),
+        )
 
     def _unsearched(self) -> Iterator[Finding]:
         missing = len({item.instance for item in self._evidence}) - self._searched_for_all

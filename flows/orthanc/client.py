@@ -29,6 +29,7 @@ __all__ = ["Orthanc"]
 LARGE = 1 << 26
 """Octets from which on an instance is not held in memory."""
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
+_BY_UID = frozenset({"Study", "Series", "Instance"})
 _T = TypeVar("_T")
 
 
@@ -124,13 +125,20 @@ class Orthanc:
 
     def studies_of(self, study_instance_uid: str) -> frozenset[str]:
         """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one."""
-        what, orthanc = "studies of one StudyInstanceUID", self._wire.orthanc
+        found = self._lookup("studies of one StudyInstanceUID", study_instance_uid)
+        return frozenset(identifier for kind, identifier in found if kind == "Study")
+
+    def has(self, uid: str) -> bool:
+        """Tell whether a study, a series or an instance has this UID."""
+        return any(kind in _BY_UID for kind, _ in self._lookup("whether it has the target of a reference", uid))
+
+    def _lookup(self, what: str, identifier: str) -> list[tuple[str, str]]:
+        """Return the kinds and identifiers of everything that is called so."""
+        orthanc = self._wire.orthanc
         # pyorthanc's own post_tools_lookup sends a form, which httpx deprecates for text.
         url = f"{self._server.url}/tools/lookup"
-        answer = self._wire.ask(what, lambda: orthanc.post(url, content=study_instance_uid))
-        return self._parsed(
-            what, answer, lambda said: frozenset(str(row["ID"]) for row in said[:] if row["Type"] == "Study")
-        )
+        answer = self._wire.ask(what, lambda: orthanc.post(url, content=identifier))
+        return self._parsed(what, answer, lambda said: [(str(row["Type"]), str(row["ID"])) for row in _rows(said)])
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """Read the change feed from the row after `since` on; gaps in Seq are normal."""

@@ -53,43 +53,83 @@ SELECT
     i.status, i.reason, i.size, i.sha256, i.md5
 FROM raw.latest, unnest(instances) AS t (i);
 
--- The gate knows one study; whether a target came with another one is known here.
-CREATE VIEW "references" AS
+-- What the cloud has of a site: instances, series, studies and frames of reference that can be pointed at, and the
+-- works that they came with, one or the first and the last of several.
+CREATE VIEW raw.released AS
 WITH
-released AS (
-    SELECT DISTINCT site, project, i.sop_instance_uid AS target
-    FROM raw.latest, unnest(instances) AS t (i)
-    WHERE i.status = 'loaded'
-    UNION
-    SELECT DISTINCT site, project, i.series_instance_uid
-    FROM raw.latest, unnest(instances) AS t (i)
-    WHERE i.status = 'loaded'
-    UNION
-    SELECT DISTINCT site, project, study_instance_uid
+loaded AS (
+    SELECT site, project, work, study_instance_uid, frames, [i FOR i IN instances IF i.status = 'loaded'] AS instances
     FROM raw.latest
     WHERE len([i FOR i IN instances IF i.status = 'loaded']) > 0
-    UNION
-    SELECT DISTINCT site, project, r.target
-    FROM raw.latest, unnest("references") AS t (r)
-    WHERE r.state = 'resolved' AND len([i FOR i IN instances IF i.status = 'loaded']) > 0
 ),
+targets AS (
+    SELECT site, project, work, i.sop_instance_uid AS target FROM loaded, unnest(instances) AS t (i)
+    UNION ALL
+    SELECT site, project, work, i.series_instance_uid FROM loaded, unnest(instances) AS t (i)
+    UNION ALL
+    SELECT site, project, work, study_instance_uid FROM loaded
+    UNION ALL
+    SELECT site, project, work, f FROM loaded, unnest(frames) AS t (f)
+)
+SELECT site, project, target, min(work) AS first_work, max(work) AS last_work
+FROM targets
+GROUP BY site, project, target;
 
+-- A run knows its study and what the hospital had then; whether a target came since is known here.
+CREATE VIEW "references" AS
+WITH
 edges AS (
     SELECT site, project, work, run_id, study_instance_uid, unnest("references") AS r
     FROM raw.latest
+),
+-- Studies that the hospital has and the cloud has not.
+waiting AS (
+    SELECT DISTINCT site, project, study_instance_uid AS target FROM raw.seen
 )
-
 SELECT
     e.site, e.project, e.work, e.run_id, e.study_instance_uid,
     e.r.instance, e.r.level, e.r.target,
     CASE
         WHEN e.r.state = 'resolved' THEN 'resolved'
-        WHEN c.target IS NOT NULL THEN 'elsewhere'
-        ELSE 'dangling'
+        -- Whoever stands alone in a frame of reference does not answer for it himself.
+        WHEN c.first_work <> e.work OR c.last_work <> e.work THEN 'elsewhere'
+        WHEN e.r.state = 'pending' OR w.target IS NOT NULL THEN 'pending'
+        ELSE 'external'
     END AS state
 FROM edges AS e
-LEFT JOIN released AS c
-    ON e.site = c.site AND e.project = c.project AND e.r.target = c.target;
+LEFT JOIN raw.released AS c
+    ON e.site = c.site AND e.project = c.project AND e.r.target = c.target
+LEFT JOIN waiting AS w
+    ON e.site = w.site AND e.project = w.project AND e.r.target = w.target;
+
+-- What waits for its target, since the first record that had it.
+CREATE VIEW pending AS
+WITH first AS (
+    SELECT site, project, work, r.target AS target, min(finished_at) AS since
+    FROM raw.studies, unnest("references") AS t (r)
+    WHERE r.state <> 'resolved'
+    GROUP BY ALL
+)
+SELECT
+    p.site, p.project, p.work, p.study_instance_uid, p.level, p.target,
+    count(DISTINCT p.instance) AS instances,
+    any_value(since) AS since,
+    -- All times here are UTC, whatever the reader's zone is.
+    make_timestamp(epoch_us(now())) - any_value(since) AS age
+FROM "references" AS p
+LEFT JOIN first USING (site, project, work, target)
+WHERE p.state = 'pending'
+GROUP BY ALL;
+
+CREATE VIEW pending_by_site AS
+SELECT
+    site, project,
+    count(DISTINCT work) AS studies,
+    count(*) AS targets,
+    min(since) AS oldest_since,
+    max(age) AS oldest_age
+FROM pending
+GROUP BY site, project;
 
 -- A held study shows even if nobody wrote down a finding.
 CREATE VIEW held AS
