@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian, RTPlanStorage
 
-from anonymizer.gate import examine
+from anonymizer.gate import examine, reading
 from tests.gate_samples import (
     as_bytes,
     big_endian,
@@ -258,6 +258,18 @@ def test_a_tag_that_stands_twice_is_unreadable() -> None:
     source = ct()
     twice = as_bytes(rewritten(source)) + b"\x10\x00\x20\x00LO\x04\x00DEID"
     assert kinds(judged([(as_bytes(source), twice)])) == {"unreadable"}
+
+
+def test_a_deflated_data_set_that_would_fill_the_memory_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ct()
+    pair = (as_bytes(source), deflated(rewritten(source)))
+    assert judged([pair]).passed
+
+    monkeypatch.setattr(reading, "_LARGEST_INFLATED", 1000)
+
+    found = judged([pair]).findings
+    assert {one.kind for one in found} == {"unreadable"}
+    assert all("TooLargeError" in one.rule for one in found)
 
 
 def test_sequences_too_deep_to_walk_are_unreadable() -> None:

@@ -46,11 +46,17 @@ _COPIED = 1 << 24
 """Files up to this size are copied into bytes, which are read faster than a window on something else."""
 _LARGE = 1 << 16
 """Pixels above this size are not read but pointed at."""
+_LARGEST_INFLATED = 1 << 30
+"""A few octets can be deflated of any number; what would fill the memory is not read."""
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 
 
 class TruncatedError(ValueError):
     """The file ends inside a value, or does not end where its elements do."""
+
+
+class TooLargeError(ValueError):
+    """A deflated data set is larger than anybody's."""
 
 
 class DuplicateElementError(ValueError):
@@ -270,9 +276,19 @@ def inflate(data: bytes | memoryview) -> tuple[bytes, bytes]:
     -------
     tuple of bytes
         The data set, and what stands behind the deflated stream: padding, or a checksum of some writers.
+
+    Raises
+    ------
+    TruncatedError
+        If the stream has no end.
+    TooLargeError
+        If it would be more than a gigabyte.
     """
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = stream.decompress(data) + stream.flush()
+    inflated = stream.decompress(data, _LARGEST_INFLATED)
+    if stream.unconsumed_tail:
+        raise TooLargeError
+    inflated += stream.flush()
     if not stream.eof:
         raise TruncatedError
     return inflated, stream.unused_data
