@@ -119,6 +119,16 @@ def test_removed_is_never_relaxed() -> None:
     assert twice.LongitudinalTemporalInformationModified == "REMOVED"
 
 
+@pytest.mark.parametrize(("claimed", "said"), [("MODIFIED", "MODIFIED"), ("UNMODIFIED", "UNMODIFIED")])
+def test_dates_that_are_retained_are_claimed_even_where_somebody_moved_them_before(claimed: str, said: str) -> None:
+    result = samples.engine("retain_longitudinal_full_dates").anonymize(samples.ct(element(0x00280303, "CS", claimed)))
+    assert isinstance(result, Released)
+    at = pydicom.dcmread(BytesIO(result.data))
+    assert at.LongitudinalTemporalInformationModified == said
+    assert at.StudyDate == samples.STUDY_DATE
+    assert "113106" in {one.CodeValue for one in at.DeidentificationMethodCodeSequence}
+
+
 @pytest.mark.parametrize("claimed", ["UNMODIFIED", "MODIFIED", "", "zq"])
 def test_dates_that_are_still_there_move(claimed: str) -> None:
     at = output(samples.ct(element(0x00280303, "CS", claimed)))

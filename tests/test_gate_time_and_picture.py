@@ -209,6 +209,34 @@ def test_a_date_of_the_device_may_stand_where_its_identity_is_claimed(keyword: s
     assert kept("113109") == {"date-not-moved"}
 
 
+def test_dates_that_were_moved_before_may_stand_where_full_dates_are_claimed() -> None:
+    source = ct()
+    source.LongitudinalTemporalInformationModified = "MODIFIED"
+
+    def kept(outputs: Outputs) -> None:
+        _claim(outputs, "MODIFIED")
+        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
+            outputs[0][name].value = source[name].value
+        outputs[0].RequestAttributesSequence = []
+
+    def claimed(outputs: Outputs, *codes: str) -> None:
+        kept(outputs)
+        claim(outputs[0], "113100", "113106", "113111", *codes)
+
+    def both(outputs: Outputs) -> None:
+        claimed(outputs, "113107")
+
+    def moved(outputs: Outputs) -> None:
+        claimed(outputs)
+        outputs[0].StudyDate = shifted(STUDY_DATE)
+
+    assert verdict_of(claimed, [source]).passed
+    assert kinds(verdict_of(kept, [source])) == kinds(verdict_of(both, [source])) == {"date-not-moved"}
+    assert kinds(verdict_of(moved, [source])) == {"dates-torn"}
+    del source.LongitudinalTemporalInformationModified
+    assert kinds(verdict_of(claimed, [source])) == {"date-not-moved", "marker-missing"}
+
+
 def test_dates_that_the_source_left_unmodified_are_not_believed() -> None:
     source = ct()
     source.LongitudinalTemporalInformationModified = "UNMODIFIED"

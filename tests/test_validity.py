@@ -21,7 +21,7 @@ from tests import samples
 from tests.samples import element
 from tests.validity import page, validator
 from tests.validity.__main__ import CORPUS
-from tests.validity.comparison import Source, Tally, compare, engines, lines
+from tests.validity.comparison import KNOWN, Source, Tally, compare, engines, lines
 from tests.validity.complete import complete
 from tests.validity.validator import verdict
 
@@ -152,3 +152,11 @@ def test_the_page_has_the_programs_words_and_a_row_for_each_profile() -> None:
     assert text.startswith(page.INTRODUCTION)
     for name in engines():
         assert text.count(f"\n| `{name}` |") == 2
+
+
+def test_every_new_error_of_the_page_has_its_reason_in_the_program_and_the_other_way_round() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\w+) of (\w+): [^|]+ \| ([^|]+) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+    assert {(name, module): why for name, module, why in told} == KNOWN
+    assert "to be mended" not in text
+    assert "\nNothing is new.\n" in text  # of the corpus

@@ -17,8 +17,9 @@ LONGITUDINAL = 0x00280303
 # is gone by now, and a claim to have retained it would be false.
 _LASTING = frozenset({"113100", "113101", "113102", "113103", "113104", "113105"})
 
-# What these claim of the dates is true only where the source had not removed or moved them before.
-_DATE_CLAIMS = {"113106": "UNMODIFIED", "113107": "MODIFIED"}
+# With what is said of the dates in all, these can be true: what an earlier program removed nobody retains or moves, and
+# what it moved may well be retained as it came.
+_DATE_CLAIMS = {"113106": {"UNMODIFIED", "MODIFIED"}, "113107": {"MODIFIED"}}
 
 # From what tells most to what tells least: a source that says less than we would is believed.
 _LONGITUDINAL = ("UNMODIFIED", "MODIFIED", "REMOVED")
@@ -48,7 +49,7 @@ def markers(claims: Iterable[str], modified: str, earlier_codes: Iterable[str], 
     No version of Entwash stands in an output: the same source has to give the same bytes after an update.
     """
     meanings = tables.method_codes()
-    ours = [code for code in claims if _DATE_CLAIMS.get(code, modified) == modified]
+    ours = [code for code in claims if modified in _DATE_CLAIMS.get(code, {modified})]
     codes = dict.fromkeys([*(code for code in earlier_codes if code in _LASTING), *ours]) if ours else {}
     items = [_item(code, meanings[code], syntax) for code in codes]
     return {

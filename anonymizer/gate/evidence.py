@@ -167,7 +167,7 @@ def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
     moved = dates.compare(
         source.dates,
         output.dates,
-        markers.longitudinal_claim(output.top, claims),
+        markers.longitudinal_claim(output.top, source.top, claims),
         today=today,
         retained=dates.OF_THE_DEVICE if markers.DEVICE_IDENTITY in claims else frozenset(),
     )

@@ -101,18 +101,23 @@ def retained_by(claims: Iterable[str]) -> frozenset[str]:
     return frozenset(RETAINED[claim] for claim in claims if claim in RETAINED)
 
 
-def longitudinal_claim(elements: Mapping[int, Element], claims: frozenset[str]) -> str:
-    """Return what an output claims of its dates; that they stand is believed only with the code that says so.
+def longitudinal_claim(elements: Mapping[int, Element], source: Mapping[int, Element], claims: frozenset[str]) -> str:
+    """Return what an output claims of its dates beside its source's; that they stand is believed only with the code.
 
     Parameters
     ----------
-    elements : mapping of int to Element
-        The top level elements of an output by tag.
+    elements, source : mapping of int to Element
+        The top level elements of an output and its source by tag.
     claims : frozenset of str
         Codes that the output has and its source has not: what the source said of itself proves nothing.
     """
     claim = first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
-    return "" if claim == "UNMODIFIED" and FULL_DATES not in claims else claim
+    if claim == "UNMODIFIED":
+        return claim if FULL_DATES in claims else ""
+    before = first_value(source, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    # Dates that somebody moved before, and that were retained as they came.
+    is_retained = claim == before == "MODIFIED" and FULL_DATES in claims and MODIFIED_DATES not in claims
+    return "UNMODIFIED" if is_retained else claim
 
 
 def check(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Iterator[Flaw]:

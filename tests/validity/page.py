@@ -90,7 +90,7 @@ def _new(tallies: dict[str, Tally]) -> Iterator[str]:
         where = sorted(classes[finding])
         several = f"{where[0]} and {len(where) - 1} more" if len(where) > 1 else where[0]
         under = "all" if len(names) == len(tallies) else ", ".join(f"`{name}`" for name in names)
-        why = next((KNOWN[name] for name in finding.names if name in KNOWN), "to be mended")
+        why = KNOWN.get(finding.names, "to be mended")
         yield f"| {finding} | {why} | {several} | {under} |"
 
 
