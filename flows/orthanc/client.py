@@ -26,6 +26,8 @@ from flows.sites import Server
 
 __all__ = ["Orthanc"]
 
+STABLE_STUDY = "StableStudy"
+"""The change that says that a study got no new instance for StableAge seconds."""
 LARGE = 1 << 26
 """Octets from which on an instance is not held in memory."""
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
@@ -103,6 +105,12 @@ class Orthanc:
         """Walk through the studies that Orthanc calls stable; see StudyAtSite for what that is worth."""
         return (study for study in self.studies() if study.stable)
 
+    def study(self, orthanc_study_id: str) -> StudyAtSite:
+        """Describe one study of the inventory."""
+        what = "a study"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id(orthanc_study_id))
+        return self._parsed(what, answer, _study)
+
     def _page(self, since: int) -> list[StudyAtSite]:
         # Orthanc 1.10.1 wants both or neither of since and limit.
         params = {"expand": "", "since": since, "limit": _PAGE}
@@ -141,10 +149,19 @@ class Orthanc:
         return self._parsed(what, answer, lambda said: [(str(row["Type"]), str(row["ID"])) for row in _rows(said)])
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
-        """Read the change feed from the row after `since` on; gaps in Seq are normal."""
-        what, params = "its changes", {"since": since, "limit": limit}
+        """Read the change feed from the row after `since` on; gaps in Seq are normal.
+
+        From Orthanc 1.12.5 on these are the changes of stable studies alone; before, of everything.
+        """
+        what, params = "its changes", {"since": since, "limit": limit, "type": STABLE_STUDY}
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params=params))
         return self._parsed(what, answer, _changes)
+
+    def last_change(self) -> int:
+        """Return the Seq of the latest change of any kind; 0 where nothing ever changed."""
+        what = "its latest change"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params={"last": ""}))
+        return self._parsed(what, answer, _changes).last
 
     # ---- bytes ----
 
