@@ -146,8 +146,7 @@ def _descriptions(profile: Profile) -> str:
 
 def _content(profile: Profile) -> str:
     text = wording.CLEANED_CONTENT if _STRUCTURED in profile.options else wording.REPLACED_CONTENT
-    if _STRUCTURED in profile.options:
-        text += "\n\nConcepts of persons:\n\n" + _concepts("people")
+    text += "\n\n" + wording.PERSONS + "\n\n" + _concepts("people")
     if profile.moves_dates or (profile.keeps_dates and _STRUCTURED in profile.options):
         text += "\n\n" + wording.EVENTS + "\n\n" + _concepts("events")
     return text

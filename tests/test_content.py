@@ -119,6 +119,31 @@ def test_a_code_or_a_text_that_says_who_somebody_is_becomes_a_dummy_in_cleaned_c
     assert content_of(named(FINDING, sex), *options).ConceptCodeSequence[0].CodeValue == "248153007"
 
 
+@in_both_ways
+@pytest.mark.parametrize("options", [(), (CLEAN,), ("retain_patient_characteristics",)])
+def test_a_content_item_about_a_person_says_nothing_in_whatever_sequence_it_stands(
+    options: tuple[str, ...], how: How
+) -> None:
+    def of(concept: str, value: bytes) -> bytes:
+        values = [element(0x00080100, "SH", concept, how), element(0x00080102, "SH", "DCM", how)]
+        return item(sequence(tag("ConceptNameCodeSequence"), item(*values, how=how), how=how), value, how=how)
+
+    sex = [element(0x00080100, "SH", "248153007", how), element(0x00080102, "SH", "SCT", how)]
+    context = [
+        of("121033", element(tag("NumericValue"), "DS", "97", how)),
+        of("121032", sequence(tag("ConceptCodeSequence"), item(*sex, how=how), how=how)),
+        of("113733", element(tag("NumericValue"), "DS", "120", how)),  # KVP
+    ]
+    protocol = item(sequence(tag("ProtocolContextSequence"), *context, how=how), how=how)
+    data = samples.ct(sequence(tag("PerformedProtocolCodeSequence"), protocol, how=how), how=how)
+    results = [one(*options).anonymize(data) for one in (samples.engine, samples.slowly)]
+    outputs = {result.data for result in results if isinstance(result, Released)}
+    assert len(outputs) == 1
+    found = pydicom.dcmread(BytesIO(outputs.pop())).PerformedProtocolCodeSequence[0].ProtocolContextSequence
+    assert [str(found[0].NumericValue), str(found[2].NumericValue)] == ["0", "120"]
+    assert found[1].ConceptCodeSequence[0].CodeValue == "DEIDENTIFIED"
+
+
 def test_every_concept_of_the_table_is_public_and_of_one_kind() -> None:
     kinds = content._table()
     assert set(kinds) == {"events", "people"}

@@ -466,6 +466,13 @@ def test_a_measure_of_a_patient_stays_with_the_patients_characteristics_and_nowh
     assert output(data, "research")[keyword].value == 31.25
 
 
+def test_a_code_for_a_patients_size_stays_with_the_patients_characteristics_and_nowhere_else() -> None:
+    size = samples.code("1153637007", "SCT", "Body height")
+    data = samples.ct(samples.sequence(tag("PatientSizeCodeSequence"), size))
+    assert "PatientSizeCodeSequence" not in output(data, "basic")
+    assert output(data, "research").PatientSizeCodeSequence[0].CodeValue == "1153637007"
+
+
 @pytest.mark.parametrize(
     "keyword", ["SpectroscopyData", "PointCoordinatesData", "VectorGridData", "TrackPointIndexList"]
 )

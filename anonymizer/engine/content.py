@@ -31,9 +31,14 @@ class Concept(NamedTuple):
         return self._is_in("events")
 
     @property
+    def is_of_somebody(self) -> bool:
+        """Tell whether its value says who somebody is."""
+        return self._is_in("people")
+
+    @property
     def is_of_nobody(self) -> bool:
         """Tell whether its value cannot say who somebody is: it is public, and none of a person's."""
-        return public_code(*self._texts) and not self._is_in("people")
+        return public_code(*self._texts) and not self.is_of_somebody
 
     def _is_in(self, kind: str) -> bool:
         return self._texts in _table()[kind]
