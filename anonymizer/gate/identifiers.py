@@ -58,6 +58,26 @@ TEXT_TAGS: Mapping[int, str] = {
     0x00120040: PATIENT,  # ClinicalTrialSubjectID
     0x00120042: PATIENT,  # ClinicalTrialSubjectReadingID
     0x00102299: PATIENT,  # ResponsibleOrganization
+    0x00100033: PATIENT,  # PatientBirthDateInAlternativeCalendar
+    0x00100034: PATIENT,  # PatientDeathDateInAlternativeCalendar
+    0x00101050: PATIENT,  # InsurancePlanIdentification
+    0x00102152: PATIENT,  # RegionOfResidence
+    0x00380400: PATIENT,  # PatientInstitutionResidence
+    0x00400512: PATIENT,  # ContainerIdentifier
+    0x00400551: PATIENT,  # SpecimenIdentifier
+    0x00401006: PATIENT,  # PlacerOrderNumberProcedure
+    0x00401007: PATIENT,  # FillerOrderNumberProcedure
+    0x00402006: PATIENT,  # PlacerOrderNumberImagingServiceRequestRetired
+    0x00402007: PATIENT,  # FillerOrderNumberImagingServiceRequestRetired
+    0x22000005: PATIENT,  # BarcodeValue
+    0x40080040: PATIENT,  # ResultsID
+    0x40080200: PATIENT,  # InterpretationID
+    0x00120031: INSTITUTION,  # ClinicalTrialSiteName
+    0x00181009: DEVICE,  # UniqueDeviceIdentifier
+    0x0018700A: DEVICE,  # DetectorID
+    0x00189367: DEVICE,  # XRaySourceID
+    0x00189371: DEVICE,  # XRayDetectorID
+    0x30080105: DEVICE,  # SourceSerialNumber
     0x00400010: DEVICE,  # ScheduledStationName
     0x00400242: DEVICE,  # PerformedStationName
 }

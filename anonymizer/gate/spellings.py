@@ -50,6 +50,9 @@ TITLES = frozenset(
 BETWEEN = ("^", " ", ", ", ",", "_", "-", ".", "")
 """What people write between two names."""
 
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+"""As programs write them."""
+
 _TWO_LETTERS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th"}
 )
@@ -164,8 +167,7 @@ def _encode(text: str, codec: str) -> bytes:
 def _written(identifier: Identifier) -> set[str]:
     text = identifier.text
     if identifier.group == BIRTH_DATE:
-        year, month, day = text[:4], text[4:6], text[6:8]
-        return {text, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}"}
+        return set(_days(text[:4], text[4:6], text[6:8]))
     if text.isdigit() and len(text.lstrip("0")) >= SHORTEST_NUMBER:
         # A number is written without its leading zeros where it becomes an IS.
         return {text, text.lstrip("0")}
@@ -174,6 +176,25 @@ def _written(identifier: Identifier) -> set[str]:
     if is_short_pair(family, given):
         texts = {mark.join(pair) for mark in BETWEEN for pair in ((family, given), (given, family))}
     return {written for text in texts for written in _cases(text)}
+
+
+def _days(year: str, month: str, day: str) -> Iterator[str]:
+    """Yield a day as people write it: in whatever order, with or without marks, zeros and a month of letters.
+
+    Not with two digits of the year: so short a number counts things.
+    """
+    name = MONTHS[int(month) - 1]
+    for mark in ("", "-", ".", "/", "_", " "):
+        yield mark.join((year, month, day))
+        yield mark.join((day, month, year))
+        yield mark.join((month, day, year))
+        yield mark.join((day, name, year))
+        yield mark.join((year, name, day))
+        if mark:
+            yield mark.join((day.lstrip("0"), month.lstrip("0"), year))
+            yield mark.join((month.lstrip("0"), day.lstrip("0"), year))
+        yield mark.join((day.lstrip("0"), name, year))
+    yield from (f"{name} {day}, {year}", f"{name} {day.lstrip('0')}, {year}")
 
 
 def _plain(text: str) -> str:
