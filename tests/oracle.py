@@ -222,9 +222,10 @@ class Oracle:
             return Fate.KEPT if harmless else Fate.REMOVED
         return Fate.KEPT if vr and vr not in TEXTS else Fate.REMOVED
 
-    @staticmethod
-    def _unlisted(tag: int, vr: str) -> Fate:
+    def _unlisted(self, tag: int, vr: str) -> Fate:
         """By decision 3: no row lists it, so its VR decides."""
+        if tag in kept()["patient"] and "retain_patient_characteristics" not in self._options:
+            return Fate.REMOVED
         if tag in kept()["text"] or (vr in NUMBERS and keyword_for_tag(tag)):
             return Fate.KEPT
         if not keyword_for_tag(tag):

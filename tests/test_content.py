@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import pydicom
@@ -100,6 +101,34 @@ def measured(number: str) -> bytes:
 def test_no_age_passes_as_a_number_of_cleaned_content(concept: tuple[str, str]) -> None:
     found = content_of(named(concept, measured("97")), CLEAN)
     assert str(found.MeasuredValueSequence[0].NumericValue) == "0"
+
+
+@in_both_ways
+@pytest.mark.parametrize("options", [(), (CLEAN,)])
+def test_no_age_passes_as_a_fraction_or_in_a_cell_of_a_table(options: tuple[str, ...], how: How) -> None:
+    order = "<" if how.little else ">"
+    fraction = [
+        element(tag("RationalNumeratorValue"), "SL", struct.pack(f"{order}l", 97), how),
+        element(tag("RationalDenominatorValue"), "UL", struct.pack(f"{order}L", 1), how),
+    ]
+    cell = [
+        element(tag("SelectorCSValue"), "CS", "FEMALE", how),
+        element(tag("SelectorULValue"), "UL", struct.pack(f"{order}L", 97), how),
+        element(tag("SelectorUSValue"), "US", struct.pack(f"{order}H", 97), how),
+    ]
+    values = [
+        sequence(tag("MeasuredValueSequence"), item(*fraction, how=how), how=how),
+        sequence(tag("CellValuesSequence"), item(*cell, how=how), how=how),
+    ]
+    found = content_of(named(("121033", "DCM"), *values, how=how), *options)
+    assert not found.MeasuredValueSequence[0]
+    assert [one.value for one in found.CellValuesSequence[0]] == ["DEIDENTIFIED", 0, 0]
+
+
+def test_a_fraction_of_a_public_concept_stays_in_cleaned_content() -> None:
+    numerator = element(tag("RationalNumeratorValue"), "SL", struct.pack("<l", 13))
+    found = content_of(named(("81827009", "SCT"), sequence(tag("MeasuredValueSequence"), item(numerator))), CLEAN)
+    assert found.MeasuredValueSequence[0].RationalNumeratorValue == 13
 
 
 def test_a_measure_of_a_public_concept_stays_in_cleaned_content() -> None:
