@@ -96,7 +96,15 @@ def measured(number: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "concept", [("121033", "DCM"), ("30525-0", "LN"), ("397669002", "SCT"), ("7741902", "99HOSP"), ("zq", "DCM")]
+    "concept",
+    [
+        ("121033", "DCM"),
+        ("30525-0", "LN"),
+        ("397669002", "SCT"),
+        ("F-01860", "SRT"),
+        ("7741902", "99HOSP"),
+        ("zq", "DCM"),
+    ],
 )
 def test_no_age_passes_as_a_number_of_cleaned_content(concept: tuple[str, str]) -> None:
     found = content_of(named(concept, measured("97")), CLEAN)
@@ -162,6 +170,7 @@ def test_a_content_item_about_a_person_says_nothing_in_whatever_sequence_it_stan
         of("121033", element(tag("NumericValue"), "DS", "97", how)),
         of("121032", sequence(tag("ConceptCodeSequence"), item(*sex, how=how), how=how)),
         of("113733", element(tag("NumericValue"), "DS", "120", how)),  # KVP
+        of("", element(tag("NumericValue"), "DS", "97", how)),
     ]
     protocol = item(sequence(tag("ProtocolContextSequence"), *context, how=how), how=how)
     data = samples.ct(sequence(tag("PerformedProtocolCodeSequence"), protocol, how=how), how=how)
@@ -169,7 +178,7 @@ def test_a_content_item_about_a_person_says_nothing_in_whatever_sequence_it_stan
     outputs = {result.data for result in results if isinstance(result, Released)}
     assert len(outputs) == 1
     found = pydicom.dcmread(BytesIO(outputs.pop())).PerformedProtocolCodeSequence[0].ProtocolContextSequence
-    assert [str(found[0].NumericValue), str(found[2].NumericValue)] == ["0", "120"]
+    assert [str(found[number].NumericValue) for number in (0, 2, 3)] == ["0", "120", "0"]
     assert found[1].ConceptCodeSequence[0].CodeValue == "DEIDENTIFIED"
 
 

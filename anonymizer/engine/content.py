@@ -32,8 +32,8 @@ class Concept(NamedTuple):
 
     @property
     def is_of_somebody(self) -> bool:
-        """Tell whether its value says who somebody is."""
-        return self._is_in("people")
+        """Tell whether its value says who somebody is; so may that of a concept that cannot be read."""
+        return self._is_in("people") or self == _UNREADABLE
 
     @property
     def is_of_nobody(self) -> bool:
