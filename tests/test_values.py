@@ -418,7 +418,9 @@ def test_incoming_encrypted_attributes_tell_nothing() -> None:
     assert b"zq" not in released(samples.ct(sequence(0x04000500, inside)))
 
 
-@pytest.mark.parametrize("placeholder", ["19000101", "19700101", "11110101", "18581117", "99991231"])
+@pytest.mark.parametrize(
+    "placeholder", ["19000101", "19700101", "19800101", "11110101", "18581117", "20991231", "99991231"]
+)
 def test_a_date_that_stands_for_none_does_not_show_by_how_far_the_others_moved(placeholder: str) -> None:
     at = output(samples.ct(element(tag("ContentDate"), "DA", placeholder)))
     # One that is the dummy itself becomes a second one, so that nobody takes it for a kept value.
