@@ -16,6 +16,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.valuerep import PN_DELIMS
 
 from anonymizer.gate.dates import day_of
+from anonymizer.gate.meanings import is_public
 from anonymizer.gate.uids import REGISTERED
 
 PATIENT = "patient"
@@ -82,6 +83,18 @@ TEXT_TAGS: Mapping[int, str] = {
     0x00400242: DEVICE,  # PerformedStationName
 }
 
+CODED: Mapping[int, str] = {
+    0x00080082: INSTITUTION,  # InstitutionCodeSequence
+    0x00401101: PATIENT,  # PersonIdentificationCodeSequence
+    0x00404009: PATIENT,  # HumanPerformerCodeSequence
+    0x00404025: DEVICE,  # ScheduledStationNameCodeSequence
+    0x00404028: DEVICE,  # PerformedStationNameCodeSequence
+}
+"""Sequences in which a hospital's own codes stand for somebody, and their meanings are his name."""
+
+CODES = frozenset({0x00080100, 0x00080104, 0x00080119})
+"""CodeValue, CodeMeaning, LongCodeValue."""
+
 BIRTH_DATES = frozenset({0x00100030})
 """PatientBirthDate, which people write in many ways."""
 
@@ -131,6 +144,16 @@ def from_word(word: Word) -> set[Identifier]:
         for name in re.split(r"[\\=]", text):
             found.update(Identifier(group, word.tag, part) for part in _parts(name))
     return {item for item in found if item.text}
+
+
+def from_code(word: Word, group: str) -> set[Identifier]:
+    """Take what a code item says in a sequence that names somebody; what a public terminology says names nobody."""
+    text = _text(word).strip(" \0")
+    if is_public(text):
+        return set()
+    # Words alone would be those of a role or of a hospital's kind.
+    names = {part for part in (part.strip() for part in re.split(r"[\^,]", text)) if part}
+    return {Identifier(group, word.tag, part) for part in {text, *names} if part}
 
 
 def from_uids(tag: int, values: Iterable[str]) -> set[Identifier]:
