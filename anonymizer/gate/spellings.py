@@ -8,7 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from anonymizer.gate.identifiers import BIRTH_DATE, DATE, SHORTEST, UID, Identifier, is_short_pair
+from anonymizer.gate.identifiers import (
+    BIRTH_DATE,
+    DATE,
+    PATIENT,
+    SHORTEST,
+    TEXT_TAGS,
+    UID,
+    Identifier,
+    is_short_pair,
+)
 
 SHORTEST_NUMBER = 5
 """Shorter numbers count things, or are years."""
@@ -52,6 +61,10 @@ BETWEEN = ("^", " ", ", ", ",", "_", "-", ".", "")
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 """As programs write them."""
+
+_MARKS, _LETTERED = re.compile(r"[\s._/-]"), re.compile(r"^[^\W\d_]{1,6}[\s._/-]?")
+_SHORTEST_PART = 7
+"""Digits of a number that stand without the rest of it; six are a time."""
 
 _TWO_LETTERS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th"}
@@ -172,10 +185,21 @@ def _written(identifier: Identifier) -> set[str]:
         # A number is written without its leading zeros where it becomes an IS.
         return {text, text.lstrip("0")}
     family, _, given = text.partition("^")
-    texts = {text}
+    texts = {text, *_digits(identifier)}
     if is_short_pair(family, given):
         texts = {mark.join(pair) for mark in BETWEEN for pair in ((family, given), (given, family))}
     return {written for text in texts for written in _cases(text)}
+
+
+def _digits(identifier: Identifier) -> Iterator[str]:
+    """Yield what stands in a patient's number without its marks or its letters: in 774-19-02, in MRN-7741902."""
+    if identifier.tag not in TEXT_TAGS or identifier.group != PATIENT:
+        return
+    for digits in {_MARKS.sub("", identifier.text), _LETTERED.sub("", identifier.text)}:
+        number = digits.lstrip("0")
+        if number.isascii() and number.isdigit() and len(number) >= _SHORTEST_PART and len(set(number)) > 1:
+            yield digits
+            yield number
 
 
 def _days(year: str, month: str, day: str) -> Iterator[str]:
