@@ -109,6 +109,10 @@ SHORTEST = 4
 """Texts of fewer bytes stand everywhere by chance."""
 
 
+SHORTEST_JOINED = 8
+"""Two names in one word, of fewer letters, are a word by chance."""
+
+
 class Identifier(NamedTuple):
     """One identifying text of a source, and the tag that it came from."""
 
@@ -184,8 +188,17 @@ def _parts(name: str) -> Iterator[str]:
             yield word.strip(_AROUND)
             yield from (part for part in re.split(r"[\W_]+", word) if part)
     pair = components[:2] if len(components) > 1 else words
-    if len(pair) == 2 and is_short_pair(*pair):
-        yield "^".join(pair)
+    if len(pair) == 2:
+        if is_short_pair(*pair):
+            yield "^".join(pair)
+        yield from _joined(*(re.sub(r"[\W_]+", "", name) for name in pair))
+
+
+def _joined(family: str, given: str) -> Iterator[str]:
+    """Yield two names without anything between them, as logins and labels have them."""
+    if min(len(family), len(given)) > 1 and len(family + given) >= SHORTEST_JOINED:
+        yield family + given
+        yield given + family
 
 
 def is_short_pair(family: str, given: str) -> bool:

@@ -72,6 +72,9 @@ _TWO_LETTERS = str.maketrans(
 _ONE_LETTER = str.maketrans("øØłŁđĐðıæ", "oOlLdDdia")
 """What is typed for letters that a keyboard lacks, where it is not the letter without its mark."""
 
+_LONG_WORD = 7
+"""Letters; a shorter word with a digit is a word of its own, such as T2."""
+
 NARROW, WIDE, NO_WORD = 1, 2, 0
 """How far apart characters stand: in bytes, in UTF-16, and where there are no words with ends to find."""
 
@@ -98,6 +101,12 @@ class Needle(NamedTuple):
         """Tell whether this is a number so short that numeric attributes hold it as part of others."""
         digits = self.pattern.replace(b"\0", b"")
         return self.identifier.group not in (UID, DATE, BIRTH_DATE) and digits.isdigit() and len(digits) < 8
+
+    @property
+    def is_long_word(self) -> bool:
+        """Tell whether this is a word so long that digits beside it make no other one of it: SMITHERS1950."""
+        word = self.pattern.replace(b"\0", b"")
+        return self.identifier.group == PATIENT and word.isalpha() and len(word) >= _LONG_WORD
 
 
 def needles_of(
