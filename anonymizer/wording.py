@@ -86,7 +86,8 @@ likewise. Concepts of persons:"""
 
 EVENTS = """\
 But a Date, Time or DateTime of a content item is treated as other dates are where its concept is one of these
-events of the imaging, and by the Basic profile's action everywhere else: it could be a date of birth."""
+events of the imaging, and by the Basic profile's action everywhere else, in cells of tables too: it could be a date of
+birth."""
 
 PRIVATE = """\
 Those stay that Table E.3.10-1 lists, found by private creator, group and the low byte of the element, with their

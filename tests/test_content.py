@@ -133,6 +133,21 @@ def test_no_age_passes_as_a_fraction_or_in_a_cell_of_a_table(options: tuple[str,
     assert [one.value for one in found.CellValuesSequence[0]] == ["DEIDENTIFIED", 0, 0]
 
 
+@in_both_ways
+@pytest.mark.parametrize("options", [(), (MODIFIED,), (FULL,), (CLEAN, MODIFIED), (CLEAN, FULL)])
+def test_no_birth_date_and_no_age_passes_in_a_cell_of_a_table(options: tuple[str, ...], how: How) -> None:
+    cell = [
+        element(tag("SelectorDAValue"), "DA", BORN, how),
+        element(tag("SelectorDTValue"), "DT", f"{BORN}0410", how),
+        element(tag("SelectorDSValue"), "DS", "97", how),
+        element(tag("SelectorFDValue"), "FD", struct.pack("<d" if how.little else ">d", 97), how),
+    ]
+    cells = sequence(tag("CellValuesSequence"), item(*samples.merged(cell, [], how), how=how), how=how)
+    table = sequence(tag("TabulatedValuesSequence"), item(cells, how=how), how=how)
+    (found,) = content_of(named(FINDING, table, how=how), *options).TabulatedValuesSequence[0].CellValuesSequence
+    assert {one.value for one in found} <= {"19000101", "19000101000000", 0}
+
+
 def test_a_fraction_of_a_public_concept_stays_in_cleaned_content() -> None:
     numerator = element(tag("RationalNumeratorValue"), "SL", struct.pack("<l", 13))
     found = content_of(named(("81827009", "SCT"), sequence(tag("MeasuredValueSequence"), item(numerator))), CLEAN)
