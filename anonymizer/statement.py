@@ -98,7 +98,8 @@ def _claims(rules: Rules) -> Iterable[str]:
     if rules.moves_devices:
         yield (
             "Retain Device Identity is done but not claimed: with Modified Dates, eleven attributes say both K and C, "
-            "and the stricter is done."
+            "and the stricter is done. The gate believes nothing but claims, so it holds an output in which a name or "
+            "number of a device stands."
         )
 
 
