@@ -98,7 +98,8 @@ def _claims(rules: Rules) -> Iterable[str]:
     if rules.moves_devices:
         yield (
             "Retain Device Identity is done but not claimed: with Modified Dates, eleven attributes say both K and C, "
-            "and the stricter is done."
+            "and the stricter is done. The gate believes nothing but claims, so it holds an output in which a name or "
+            "number of a device stands."
         )
 
 
@@ -146,8 +147,7 @@ def _descriptions(profile: Profile) -> str:
 
 def _content(profile: Profile) -> str:
     text = wording.CLEANED_CONTENT if _STRUCTURED in profile.options else wording.REPLACED_CONTENT
-    if _STRUCTURED in profile.options:
-        text += "\n\nConcepts of persons:\n\n" + _concepts("people")
+    text += "\n\n" + wording.PERSONS + "\n\n" + _concepts("people")
     if profile.moves_dates or (profile.keeps_dates and _STRUCTURED in profile.options):
         text += "\n\n" + wording.EVENTS + "\n\n" + _concepts("events")
     return text

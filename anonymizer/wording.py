@@ -80,9 +80,14 @@ In Content Sequence (0040,A730) texts stay when every word is of the vocabulary,
 A content item whose concept is a person's, or is not of a public scheme, is replaced whole: its texts, names,
 numbers and codes become dummies."""
 
+PERSONS = """\
+In other sequences, such as Protocol Context Sequence (0040,0440), an item whose concept is a person's is replaced
+likewise. Concepts of persons:"""
+
 EVENTS = """\
 But a Date, Time or DateTime of a content item is treated as other dates are where its concept is one of these
-events of the imaging, and by the Basic profile's action everywhere else: it could be a date of birth."""
+events of the imaging, and by the Basic profile's action everywhere else, in cells of tables too: it could be a date of
+birth."""
 
 PRIVATE = """\
 Those stay that Table E.3.10-1 lists, found by private creator, group and the low byte of the element, with their

@@ -105,6 +105,7 @@ def kept() -> dict[str, frozenset[int]]:
         "text": [keyword for group in data["text"].values() for keyword in group],
         "structure": data["structure"]["sequences"],
         "fixed_dates": data["fixed_dates"]["attributes"],
+        "patient": data["patient"]["attributes"],
     }
     return {name: frozenset(tag_for_keyword(one) or 0 for one in names) for name, names in keywords.items()}
 

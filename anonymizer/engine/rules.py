@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from anonymizer.engine import content, overrides, tables
 from anonymizer.engine.overrides import MODIFIED_DATES
@@ -88,6 +88,13 @@ _NUMBERS = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL"
 
 # Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
 _STRUCTURAL = frozenset({"SQ", "UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+# But these are what an item or a cell of a table says (PS3.3 C.18.1, C.18.10): a measure, or whatever stands there.
+_RATIONAL = frozenset({0x0040A162, 0x0040A163})  # numerator and denominator, of which none can be zero
+_IN_CELLS = frozenset(
+    tag
+    for vr in ("CS", "SL", "SS", "SV", "UL", "US", "UV")
+    if (tag := tag_for_keyword(f"Selector{vr}Value")) is not None
+)
 # Versions of context groups stand beside the identifier of one, in any code item (PS3.3 Table 8.8-1, Type 1C), also
 # where the Types do not know the place.
 _OF_CODES = frozenset({0x00080106, 0x00080107})
@@ -278,7 +285,9 @@ class Rules:
         if tag in self._rows:
             return self._listed(tag, vr, self._rows[tag], attribute_type)
         usual = self._unlisted(tag, vr)
-        if self._is_replaced and usual.action in _REPLACED and vr not in _STRUCTURAL:
+        if self._is_replaced and tag in _RATIONAL:
+            return Rule(Action.REMOVE, "X", "inside a sequence coded D")
+        if self._is_replaced and usual.action in _REPLACED and (vr not in _STRUCTURAL or tag in _IN_CELLS):
             return Rule(Action.DUMMY, "D", "inside a sequence coded D")
         return usual
 

@@ -39,8 +39,11 @@ _TIGHT = re.compile(r" ?[=:_.#-]? ?")  # between a label and its number
 # By the kinds of tokens: three letters or more; two with a number; in one piece, a letter among others or two numbers
 # that are no sides of a picture, as in K1A, A1B2 and 3d505a01.
 _INITIALS = re.compile(r"l *l *l|l *l *n|n *l *l|l[^ ][^ ]|[^ ]l[^ ]|[^ ][^ ]l|n[lwb]+n|[lnu]b")
-# Sex and an age over 89: 95M, F 91.
-_AGES = re.compile(r"(?<![a-z0-9.])(?:[mf] *(?:9|1[01])[0-9](?![0-9])|(?:9|1[01])[0-9] *[mf](?![a-z0-9]))")
+# Sex and an age over 89, however they are parted: 95M, F/91, 95 (F), female 95; and a year of birth.
+_SEX, _OVER_89, _PARTED = r"(?:[mfw]|female|old)", r"(?:9|1[01])[0-9]", r"[^a-z0-9]{0,3}"
+_AGES = re.compile(
+    rf"(?<![a-z0-9.])(?:{_SEX}{_PARTED}{_OVER_89}(?![0-9])|{_OVER_89}{_PARTED}{_SEX}(?![a-z0-9])|birth{_PARTED}[0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)
