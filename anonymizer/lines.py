@@ -159,8 +159,15 @@ def _words(rule: Rule, tag: int, vr: str) -> str:
 
 def _many(rules: Rules) -> Iterator[Line]:
     """Yield what holds for many attributes at once."""
-    yield Line(_CURVES, "curves", "", "remove", "X", "Table E.1-1")
-    yield Line(_OVERLAYS, "overlays", "", "remove", "X", "Table E.1-1, the whole group")
+    yield Line(_CURVES, "curves: CurveData and all else of these groups", "", "remove", "X", "Table E.1-1")
+    yield Line(
+        _OVERLAYS,
+        "overlays: OverlayData, OverlayComments and all else of these groups",
+        "",
+        "remove",
+        "X",
+        "Table E.1-1, the whole group",
+    )
     safe = f"keep what Table E.3.10-1 lists ({len(safe_private_rows())} rows), remove others"
     private = safe if rules.keeps_private else "remove"
     yield Line(_PRIVATE, "private attributes", "", private, "C" if rules.keeps_private else "X", "Table E.1-1")

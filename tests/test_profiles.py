@@ -19,6 +19,7 @@ from anonymizer import Anonymizer, Held, Key, Profile, ProfileError, load_profil
 from anonymizer.difference import Difference, compared
 from anonymizer.engine import tables
 from anonymizer.engine.overrides import FOR_PIXELS, OVERRIDES, faults_of, possible
+from anonymizer.engine.private import safe_private_rows
 from anonymizer.engine.profile import OPTION_CODES
 from anonymizer.engine.rules import Action, Rules
 from anonymizer.engine.types import occurring
@@ -645,7 +646,78 @@ def test_the_statement_names_the_concepts_by_which_content_is_told_where_any_is(
 def test_a_statement_under_retain_uids_does_not_say_that_no_uid_stays() -> None:
     said = statement(Profile.of("x", options=["retain_uids"]))
     assert "Retain UIDs holds" in said
-    assert "No UID of an instance" not in said
+    assert "Every UID is replaced" not in said
+
+
+def section(said: str, name: str) -> str:
+    return said.split(f"## {name}\n")[1].split("\n## ", maxsplit=1)[0]
+
+
+def test_the_statement_does_not_promise_a_uid_or_a_reference_that_the_sites_own_changes_break() -> None:
+    said = section(statement(Profile.of("x", overrides={tag("FrameOfReferenceUID"): "keep"})), "Referential integrity")
+    assert "keep these UIDs: (0020,0052) FrameOfReferenceUID." in said
+    assert "Every UID is replaced" not in said
+    assert "broken if only one is kept" in " ".join(said.split())
+    lost = statement(Profile.of("x", overrides={tag("ReferencedImageSequence"): "remove"}))
+    assert "with every reference in them: (0008,1140) ReferencedImageSequence." in section(
+        lost, "Referential integrity"
+    )
+    plain = statement(Profile.of("x", overrides={tag("FrameOfReferenceUID"): "uid"}))
+    assert section(plain, "Referential integrity") == section(statement(Profile.of("x")), "Referential integrity")
+
+
+def test_a_uid_that_the_statement_says_is_kept_is_kept_and_what_points_at_it_is_not() -> None:
+    profile = Profile.of("x", overrides={tag("FrameOfReferenceUID"): "keep"})
+    frame, other = "1.2.826.0.1.77", tag("ReferencedFrameOfReferenceUID")
+    at = pydicom.dcmread(
+        BytesIO(released(profile, element(tag("FrameOfReferenceUID"), "UI", frame), element(other, "UI", frame)))
+    )
+    assert at.FrameOfReferenceUID == frame
+    assert at.ReferencedFrameOfReferenceUID.startswith("2.25.")
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "word"),
+    [
+        ("Dates and times", "StudyDate", "remove"),
+        ("Descriptions", "StudyDescription", "keep"),
+        ("Content items", "ContentSequence", "keep"),
+        ("Pictures", "ICCProfile", "remove"),
+        ("Pictures", "IconImageSequence", "keep"),
+    ],
+)
+def test_a_general_section_of_the_statement_names_the_change_that_it_is_not_true_of(
+    name: str, keyword: str, word: str
+) -> None:
+    said = statement(Profile.of("x", options=["retain_longitudinal_full_dates"], overrides={tag(keyword): word}))
+    changed = [part.splitlines()[0] for part in said.split("\n## ") if f" {keyword}: " in part]
+    assert changed == [name]
+    assert "come before what is said here" in section(said, name)
+
+
+def test_the_statement_says_which_dates_and_uids_an_option_keeps_or_replaces() -> None:
+    devices = section(statement(Profile.of("x", options=["retain_device_identity"])), "Dates and times")
+    assert devices.startswith("\nNone of a patient stays")
+    assert "DateOfLastCalibration" in devices
+    assert section(statement(Profile.of("x")), "Dates and times").startswith("\nNone stays")
+    uids = section(statement(Profile.of("x", options=["retain_uids"])), "Referential integrity")
+    assert "(0040,A124) UID" in uids
+    assert "(0020,000D)" not in uids
+
+
+def test_the_statement_says_of_private_dates_and_names_what_is_true_that_none_is_listed() -> None:
+    listed = {vr for *_, vr in safe_private_rows()}
+    assert not listed & {"DA", "DT", "TM", "PN"}
+    assert "lists no date, no time and no name" in statement(load_profile("research"))
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_whoever_looks_for_reports_or_overlays_in_a_statement_is_led_there(name: str) -> None:
+    said = statement(load_profile(name))
+    for link in re.findall(r"\]\(#([a-z-]+)\)", said):
+        assert f"## {link.replace('-', ' ')}" in said.lower()
+    assert re.search(r"^\| \(60xx,xxxx\) \| overlays: OverlayData.* \| remove \|", said, flags=re.MULTILINE)
+    assert "[Content items](#content-items)" in section(said, "Every attribute")
 
 
 def test_the_example_of_the_readme_is_a_profile(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ def test_the_two_commands_come_first() -> None:
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)]+)\)", README))
 def test_every_link_leads_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+    path, _, section = target.partition("#")
+    assert (ROOT / path).exists()
+    if section:
+        assert f"## {section.replace('-', ' ')}\n" in (ROOT / path).read_text(encoding="utf-8").lower()
 
 
 def test_every_command_that_it_shows_exists() -> None:
