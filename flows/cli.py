@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anonymizer import AnonymizerError, Key, load_profile, profile_names
+from anonymizer.engine.profile import OPTION_CODES
 from anonymizer.folder import Settings, anonymize_folder, files_below, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
@@ -175,7 +176,13 @@ profiles = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Read what a profile does: attribute by attribute, against another, or as a conformance statement.",
+    help=f"""Read what a profile does: attribute by attribute, against another, or as a conformance statement.
+
+    Profiles are {", ".join(profile_names())}, and files of a site's own, which extend one of them; README.md shows one.
+    Options that such a file can add and remove, by the columns of Table E.1-1:
+
+    {chr(10).join(f"    - {option}" for option in OPTION_CODES).strip()}
+    """,
 )
 app.add_typer(profiles, name="profile")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom import datadict
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000, UID, CTImageStorage, JPEGBaseline8Bit, RLELossless, SecondaryCaptureImageStorage
 from typer.testing import CliRunner
@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 from anonymizer import Anonymizer, Held, Key, Profile, ProfileError, load_profile, profile_names, scope
 from anonymizer.difference import Difference, compared
 from anonymizer.engine import tables
-from anonymizer.engine.overrides import FOR_PIXELS, OVERRIDES, faults_of, possible
+from anonymizer.engine.overrides import FIXED, FOR_PIXELS, OVERRIDES, faults_of, possible
 from anonymizer.engine.private import safe_private_rows
 from anonymizer.engine.profile import OPTION_CODES
 from anonymizer.engine.rules import Action, Rules
 from anonymizer.engine.types import occurring
+from anonymizer.engine.vocabulary import Vocabulary
 from anonymizer.lines import counts, lines
 from anonymizer.statement import statement
 from flows.cli import app
@@ -89,7 +90,21 @@ def test_a_site_extends_a_shipped_profile_by_option_and_by_attribute(tmp_path: P
         ('extends = "research"\n[attributes]\nNoSuchThing = "keep"', "NoSuchThing"),
         ('extends = "research"\n[attributes]\nStationName = "hide"', "'hide' is none of"),
         ('extends = "research"\n[attributes]\nPatientID = "keep"', "PatientID cannot be treated otherwise"),
-        ('extends = "research"\n[attributes]\n"(0009,1001)" = "keep"', "no attribute of the standard"),
+        ('extends = "research"\n[attributes]\n"(0009,1001)" = "keep"', "(0009,1001) is private: those that"),
+        ('extends = "research"\n[attributes]\nOverlayData = "keep"', "OverlayData cannot be treated otherwise"),
+        ('extends = "research"\n[attributes]\n"(6000,3000)" = "keep"', "overlays (groups 60xx) go"),
+        ('extends = "research"\n[attributes]\n"(5002,3000)" = "keep"', "curves (groups 50xx) go"),
+        ('extends = "research"\n[attributes]\n"(6000,0001)" = "keep"', "overlays (groups 60xx) go"),
+        ('extends = "research"\n[attributes]\nSourceImageIDs = "keep"', "repeating attributes"),
+        ('extends = "research"\n[attributes]\n"(0020,3102)" = "keep"', "repeating attributes"),
+        ('extends = "research"\n[attributes]\n"Patient Comments" = "keep"', "did you mean PatientComments?"),
+        ('extends = "research"\n[vocabulary]\nwords = ["Häuser"]', "other letters than a to z"),
+        ('extends = "research"\n[vocabulary]\nwords = ["1234"]', "is a number"),
+        ('extends = "research"\n[vocabulary]\nwords = ["q"]', "too short"),
+        (
+            'extends = "research"\n[vocabulary]\nwords = ["zq-protocol"]',
+            "list each by itself, in letters and digits: 'zq', 'p",
+        ),
         ('extends = "research"\n[attributes]\nRetrieveURL = "keep"', "'keep' is not possible: a link"),
         (
             'extends = "research"\n[attributes]\nMediaStorageSOPInstanceUID = "keep"',
@@ -148,6 +163,62 @@ def test_all_that_is_wrong_is_told_at_once_a_fault_a_line_under_the_name_of_the_
     assert first == f"profile {path} cannot be used:"
     assert len(others) == len(FAULTS)
     assert [sum(fault in line for line in others) for fault in FAULTS] == [1] * len(FAULTS)
+
+
+def test_a_text_with_other_letters_never_stays_as_the_advice_about_such_words_says() -> None:
+    assert not Vocabulary(["hauser"]).allows("Häuser")
+    with pytest.raises(ProfileError, match="leave the word out"):
+        Vocabulary(["Häuser"])
+
+
+def test_what_is_wrong_beside_a_list_that_holds_no_text_is_told_in_the_same_round(tmp_path: Path) -> None:
+    path = site(
+        tmp_path,
+        """
+        extends = "research"
+        [options]
+        add = ["retain_longitudinal_full_dates", 3]
+        [vocabulary]
+        words = ["two words", 5, "x", true]
+        """,
+    )
+    with pytest.raises(ProfileError) as told:
+        load_profile(path)
+    for fault in ("add has to be a list", "entries that are none: 2", "'two words'", "'x'", "exclude each other"):
+        assert fault in str(told.value)
+
+
+def test_what_depends_on_the_profile_that_is_extended_is_told_for_each_where_it_is_not_clear(tmp_path: Path) -> None:
+    text = '[options]\nadd = ["retain_longitudinal_full_dates"]\n[attributes]\nStudyDate = "uid"\nRows = "remove"'
+    with pytest.raises(ProfileError) as told:
+        load_profile(site(tmp_path, text))
+    lines_told = str(told.value).splitlines()[1:]
+    assert [line.strip().split(":")[0] for line in lines_told] == [
+        "extends has to name a shipped profile",
+        "StudyDate (DA)",
+        "Rows (US)",
+        'with extends = "research"',
+    ]
+    assert "exclude each other" in lines_told[-1]
+
+
+def test_whoever_asks_for_an_option_that_there_is_not_reads_which_there_are() -> None:
+    with pytest.raises(ProfileError) as told:
+        Profile.of("x", options=["retain_uid"])
+    shown = CliRunner().invoke(app, ["profile", "--help"]).stdout
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for option in OPTION_CODES:
+        assert option in str(told.value)
+        assert f"- {option} " in shown.replace("•", "-") + " "
+        assert f"`{option}`" in readme
+
+
+def test_the_readme_names_each_attribute_of_which_a_site_can_say_nothing() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"No word at all is taken for these:\n\n(.*?)\n\n", readme, flags=re.DOTALL)
+    named = set(re.findall(r"\w+", "".join(row.split("|")[1] for row in table.splitlines())))
+    for tags in FIXED.values():
+        assert {keyword_for_tag(number) for number in tags} <= named
 
 
 @pytest.mark.parametrize("command", [["show"], ["statement"], ["diff", "basic"]])
