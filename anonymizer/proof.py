@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anonymizer.errors import FolderError
-from anonymizer.folder import contents, files_below
+from anonymizer.folder import check_apart, contents, files_below
 from anonymizer.gate import Examiner, Finding, Gate
 
 
@@ -79,6 +79,7 @@ def _proven(pairs: list[Pair], findings: list[Finding]) -> dict[str, Any]:
 def _instances(source: Path, destination: Path, report: Path) -> list[dict[str, Any]]:
     if not source.exists() or not destination.is_dir():
         raise FolderError(f"{destination if source.exists() else source} is not there")
+    check_apart(source, destination)
     try:
         instances: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["instances"]
         for one in instances:
@@ -104,7 +105,7 @@ def _pairs(instances: list[dict[str, Any]], source: Path, destination: Path, rep
 def _unreported(instances: list[dict[str, Any]], source: Path, destination: Path, report: Path) -> Iterator[Finding]:
     """Find source files that the report says nothing of: nobody may be missing."""
     reported = {str(one["source"]) for one in instances}
-    for path in files_below(source, without=destination):
+    for path in files_below(source):
         name = path.name if source.is_file() else path.relative_to(source).as_posix()
         if name not in reported and path.resolve() != report.resolve():
             yield Finding("source-unreported", "", "", "a file of the source that the report does not name")

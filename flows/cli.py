@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from anonymizer import AnonymizerError, Key, load_profile, profile_names
 from anonymizer.engine.profile import OPTION_CODES
-from anonymizer.folder import Settings, anonymize_folder, files_below, summary
+from anonymizer.errors import FolderError
+from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files_below, is_report, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
 
@@ -51,12 +53,28 @@ ProjectName = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"entwash {version('entwash')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; the application's own help is shown for this."""
+
+
 @app.command()
 def keygen(
     file: Annotated[Path, typer.Argument(help="Where the key goes; a file that is there is never overwritten.")],
     project: Annotated[
-        str, typer.Option("--project", metavar="NAME", help="Print the key id that this project's records show.")
-    ] = "",
+        str | None,
+        typer.Option("--project", metavar="NAME", help="Print the key's id in this project, as `entwash keyid` does."),
+    ] = None,
 ) -> None:
     """Make a secret key: 64 hexadecimal digits in a file that only you can read.
 
@@ -67,13 +85,36 @@ def keygen(
         key = Key.generate(file)
     except AnonymizerError as error:
         _stop(error)
-    typer.echo(f"key id {key.key_id(project)}")
+    if project is not None:
+        typer.echo(f"key id {key.key_id(project)}")
+
+
+@app.command()
+def keyid(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A key file, made by `entwash keygen`.")],
+    project: ProjectName,
+) -> None:
+    """Print the id of a key in a project: 8 hexadecimal digits that reports and lineage tables show.
+
+    It tells which of a site's keys made a record, and says nothing about the key. In two projects one key has two
+    ids, so that nobody can tell from records that they belong together.
+    """
+    try:
+        typer.echo(f"key id {Key.load(file).key_id(project)}")
+    except AnonymizerError as error:
+        _stop(error)
 
 
 @app.command()
 def anonymize(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A file, or a folder with anything in it.")],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Receives {SOPInstanceUID}.dcm files.")],
+    destination: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DST",
+            help="Receives {SOPInstanceUID}.dcm files: a folder apart from SRC, new, empty, or of an earlier run.",
+        ),
+    ],
     key: KeyFile,
     project: ProjectName,
     profile: Annotated[str, typer.Option("--profile", metavar="NAME", help=f"What stays: {_PROFILES}.")] = "research",
@@ -93,9 +134,14 @@ def anonymize(
 ) -> None:
     """Anonymize a file or a folder tree.
 
-    Each instance is released as a file of its own, or held with a reason. What is held stays where it is.
+    Each instance is released as a file of its own, or held with a reason; a held one holds no other. What is held stays
+    where it is. Files that are no DICOM are counted apart; one that is called .dcm and is none is held. A file that
+    stands twice in SRC is one output.
 
-    Ends with 0 when all were released, 3 when some were held, 2 when it could not begin.
+    A second run over the same SRC gives the same files, and adds what was missing. Nothing in DST is overwritten: an
+    output of other bytes, as another profile makes it, holds the instance.
+
+    Ends with 0 when all were released, 3 when some were held, 2 when it could not begin or SRC has no DICOM file.
     """
     settings = Settings(key, project, profile, patient_id_prefix=prefix, default_issuer=issuer)
     if report:
@@ -109,9 +155,14 @@ def anonymize(
     if report:
         _write_json(report, result)
     totals = result["totals"]
-    typer.echo(f"{totals['read']} files read, {totals['released']} released, {totals['held']} held")
+    typer.echo(_counted(totals))
     for line in _reasons(result["instances"]):
         _messages.print(line, markup=False)
+    if others := earlier_outputs(destination, answers):
+        said = f"{others} outputs in {destination} are of earlier runs with other files, keys, projects or prefixes"
+        _messages.print(f"{said}; this report does not name them", markup=False)
+    if totals["read"] == totals["not_dicom"]:
+        _stop(FolderError(f"{source} has no DICOM file in it"))
     raise typer.Exit(SOME_HELD if totals["held"] else ALL_RELEASED)
 
 
@@ -259,17 +310,10 @@ def _check_report(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
-    if path.is_file() and not _is_report(path):
+    if path.is_file() and not is_report(path):
         _stop(OSError(f"report {path} is a file of another kind already; it is left as it is"))
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         _stop(OSError(f"report {path} cannot be written: name a file in a folder of yours"))
-
-
-def _is_report(path: Path) -> bool:
-    try:
-        return "instances" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
@@ -282,9 +326,18 @@ def _write_json(path: Path, result: dict[str, Any]) -> None:
         _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
 
 
+def _counted(totals: dict[str, int]) -> str:
+    twice = totals["released"] - totals["outputs"]
+    outputs = f" as {totals['outputs']} outputs ({twice} stand twice)" if twice else ""
+    return (
+        f"{totals['read']} files read: {totals['released']} released{outputs}, {totals['held']} held, "
+        f"{totals['not_dicom']} not DICOM"
+    )
+
+
 def _reasons(instances: list[dict[str, Any]]) -> list[str]:
     """Return one line a reason, the most frequent first."""
-    counts = Counter(instance["reason"] for instance in instances if instance["reason"])
+    counts = Counter(instance["reason"] for instance in instances if instance["status"] == "held")
     return [f"  {count} held: {reason}" for reason, count in counts.most_common()]
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_verify_passes_what_anonymize_made(proven: tuple[Path, Path, Path]) -> N
 
 
 def test_verify_passes_with_nothing_to_prove(tmp_path: Path, key: Path) -> None:
-    source = tree(tmp_path / "source", {"a": b"text"})
+    source = tree(tmp_path / "source", {"a.dcm": b"text"})
     anonymized(source, tmp_path / "out", key)
     assert verified((source, tmp_path / "out", tmp_path / "out.json"))[0] == 0
 
@@ -196,6 +197,26 @@ def test_keygen_makes_a_key_prints_its_id_and_nothing_else(tmp_path: Path) -> No
     assert "never overwritten" in again.stderr
 
 
+def test_keyid_prints_the_id_that_records_of_a_project_show(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct()})
+    report = anonymized(source, tmp_path / "out", key)
+    told = entwash("keyid", key, "--project", "demo")
+    assert (told.exit_code, told.stdout) == (0, f"key id {report['key_id']}\n")
+    assert entwash("keyid", key, "--project", "other").stdout != told.stdout
+    assert key.read_text().strip() not in told.output
+    missing = entwash("keyid", tmp_path / "none.key", "--project", "demo")
+    assert (missing.exit_code, "entwash keygen" in missing.stderr) == (2, True)
+
+
+def test_keygen_prints_no_id_without_a_project_since_no_record_would_show_it(tmp_path: Path) -> None:
+    assert entwash("keygen", tmp_path / "new.key").stdout == ""
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    told = entwash("--version")
+    assert (told.exit_code, told.stdout) == (0, f"entwash {version('entwash')}\n")
+
+
 @pytest.mark.parametrize("where", [".", "/", "", "nowhere/new.key"])
 def test_keygen_ends_with_2_where_no_key_can_be_written(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,6 +232,7 @@ def test_keygen_ends_with_2_where_no_key_can_be_written(
     [
         [],
         ["keygen"],
+        ["keyid"],
         ["anonymize"],
         ["verify"],
         ["run"],
@@ -237,6 +259,7 @@ def test_the_help_says_what_the_exit_codes_mean() -> None:
 def test_every_command_is_tested_for_its_help() -> None:
     assert {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} == {
         "keygen",
+        "keyid",
         "anonymize",
         "verify",
         "run",
