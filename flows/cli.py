@@ -19,6 +19,7 @@ from anonymizer.errors import FolderError
 from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files_below, is_report, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
+from flows.held.page import advice
 
 __all__ = ["app"]
 
@@ -176,7 +177,9 @@ def verify(
 ) -> None:
     """Prove an output without the key: references, identifiers, dates, pixels, completeness.
 
-    Prints JSON: what was checked and every finding, with kind, instance and tag path, never a value.
+    Prints JSON: what was checked and every finding, with its kind, the instance and its files, the tag path, the rule
+    that was broken and what to do; never a value of a data set. It names your files, as the report does. At the end
+    stands, apart from the JSON, how many findings there are of each kind.
 
     Ends with 0 when nothing was found, 1 when something was, 2 when it could not begin.
     """
@@ -186,7 +189,10 @@ def verify(
         result = prove_folder(source, destination, pairs)
     except AnonymizerError as error:
         _stop(error)
+    for finding in result["findings"]:
+        finding["advice"] = advice(finding["kind"])
     typer.echo(json.dumps(result, indent=2))
+    _messages.print(_found(result), markup=False)
     raise typer.Exit(0 if result["passed"] else FINDINGS)
 
 
@@ -324,6 +330,17 @@ def _write_json(path: Path, result: dict[str, Any]) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
+
+
+def _found(result: dict[str, Any]) -> str:
+    """Say in one line what was compared and found."""
+    checks, kinds = result["checks"], Counter(finding["kind"] for finding in result["findings"])
+    compared = f"{checks['instances']} instances compared, {checks['searched']} outputs searched"
+    if not kinds:
+        return f"{compared}: nothing was found" if checks["instances"] else f"{compared}: there was nothing to prove"
+    files = {(finding["output"], *finding["sources"]) for finding in result["findings"]} - {("",)}
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{compared}: {kinds.total()} findings in {len(files)} files ({listed})"
 
 
 def _counted(totals: dict[str, int]) -> str:

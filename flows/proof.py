@@ -128,7 +128,7 @@ def _verdict(outputs: Sequence[Output], known: Iterable[Evidence] = ()) -> Verdi
             )
         gate.add(evidence)
     for output in outputs:
-        gate.search(contents(output.path))
+        gate.search(contents(output.path), output.report.sop_instance_uid)
     return gate.verdict()
 
 
