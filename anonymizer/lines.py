@@ -86,7 +86,16 @@ def lines(profile: Profile) -> list[Line]:
     rules = Rules(profile)
     tags = {tag for row in tables.confidentiality_rows() if (tag := _tag_of(row)) is not None}
     kept = tables.kept()
-    tags |= kept.text | kept.codes | kept.creators | kept.binary | kept.removed | kept.patient | {0x00282000}
+    tags |= (
+        kept.text
+        | kept.described
+        | kept.codes
+        | kept.creators
+        | kept.binary
+        | kept.removed
+        | kept.patient
+        | {0x00282000}
+    )
     tags |= dict(profile.overrides).keys()
     found = {tag: line_of(tag, rules) for tag in tags} | dict(_inserted(rules))
     return [*(found[tag] for tag in sorted(found)), *_many(rules)]

@@ -14,6 +14,7 @@ from anonymizer.changes import Change, changes
 from anonymizer.engine import content, markers, tables
 from anonymizer.engine.profile import (
     BASIC_CODE,
+    CLEAN_DESCRIPTORS,
     OPTION_CODES,
     RETAIN_UIDS,
     Profile,
@@ -174,7 +175,7 @@ def _references(profile: Profile, table: list[Line], changed: list[Change]) -> I
 
 
 def _descriptions(profile: Profile) -> str:
-    if "clean_descriptors" in profile.options:
+    if CLEAN_DESCRIPTORS in profile.options:
         return wording.CLEANED.format(words=len(shipped().words), own=len(profile.words))
     return "None is cleaned: descriptions go as the Basic profile says. " + wording.MEANINGS
 

@@ -31,6 +31,7 @@ OPTION_CODES = {
     "retain_institution_identity": "113112",
 }
 BASIC_CODE = "113100"
+CLEAN_DESCRIPTORS = "clean_descriptors"
 PATIENT_CHARACTERISTICS = "retain_patient_characteristics"
 RETAIN_UIDS = "retain_uids"
 

@@ -18,6 +18,7 @@ from anonymizer.engine.overrides import MODIFIED_DATES
 from anonymizer.engine.private import listed_vr
 from anonymizer.engine.profile import (
     BASIC_CODE,
+    CLEAN_DESCRIPTORS,
     OPTION_CODES,
     PATIENT_CHARACTERISTICS,
     RETAIN_UIDS,
@@ -331,6 +332,8 @@ class Rules:
             return Rule(Action.CREATOR, "C", "kept.toml, private creators", Action.DUMMY)
         if tag in kept.codes:
             return Rule(Action.CODE, "C", "kept.toml, codes")
+        if tag in kept.described and CLEAN_DESCRIPTORS in self._options:
+            return Rule(Action.CLEAN, "C", f"kept.toml, described, {CLEAN_DESCRIPTORS}", Action.DUMMY)
         if tag in kept.text or tag in kept.binary:
             return Rule(Action.KEEP, "K", "kept.toml")
         action = self.unlisted(vr)
