@@ -356,6 +356,18 @@ def test_a_line_says_what_happens_by_which_code_and_where_that_stands() -> None:
     assert "else remove" in told["SeriesDescription"]
 
 
+@pytest.mark.parametrize("name", profile_names())
+def test_every_line_of_a_row_shows_the_code_of_the_table_or_of_the_option_that_it_names(name: str) -> None:
+    rows = {row.tag: row for row in tables.confidentiality_rows()}
+    told = [line for line in lines(load_profile(name)) if line.tag in rows and line.why.startswith("Table E.1-1")]
+    assert len(told) > 640
+    for line in told:
+        row = rows[line.tag]
+        assert line.code == row.options.get(line.why.removeprefix("Table E.1-1, "), row.basic), line
+    pseudonyms = {line.name: line.code for line in told if line.action == "pseudonym"}
+    assert pseudonyms == {"PatientName": "Z", "PatientID": "Z/D", "AccessionNumber": "Z", "StudyID": "Z"}
+
+
 TYPES = {"Type 1": "1", "Type 2": "2", "Type 3": "3", "the IOD has none": ""}
 
 

@@ -81,6 +81,9 @@ _PSEUDONYMS = {
     0x00080050: Action.ACCESSION_NUMBER,
     0x00200010: Action.STUDY_ID,
 }
+_A_PSEUDONYM = (
+    "Table E.1-1, whose Z may be a dummy value (Table E.1-1a): a pseudonym, since empty ones would link nobody"
+)
 _ICC_PROFILE = 0x00282000
 
 DATES, DESCRIPTIONS = overrides.DATES, overrides.DESCRIPTIONS
@@ -275,7 +278,7 @@ class Rules:
         if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
             return Rule(Action.REMOVE, "X", "Table E.1-1, curves and overlays, the whole group")
         if tag in _PSEUDONYMS:
-            return Rule(_PSEUDONYMS[tag], "D", "pseudonyms, version 1")
+            return Rule(_PSEUDONYMS[tag], self._rows[tag].basic, _A_PSEUDONYM)
         if tag in self._rows:
             return self._listed(tag, vr, self._rows[tag], attribute_type)
         usual = self._unlisted(tag, vr)
