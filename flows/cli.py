@@ -86,7 +86,7 @@ def keygen(
         key = Key.generate(file)
     except AnonymizerError as error:
         _stop(error)
-    if project is not None:
+    if project:
         typer.echo(f"key id {key.key_id(project)}")
 
 
@@ -101,7 +101,7 @@ def keyid(
     ids, so that nobody can tell from records that they belong together.
     """
     try:
-        typer.echo(f"key id {Key.load(file).key_id(project)}")
+        typer.echo(f"key id {Settings(file, project).anonymizer().pseudonyms.key_id}")
     except AnonymizerError as error:
         _stop(error)
 
@@ -124,10 +124,14 @@ def anonymize(
         typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON. It holds your paths."),
     ] = None,
     issuer: Annotated[
-        str, typer.Option("--issuer", metavar="NAME", help="Of patient IDs without one: the site's default_issuer.")
+        str,
+        typer.Option(
+            "--issuer", metavar="NAME", help="Issuer of patient IDs that name none; default_issuer of a site."
+        ),
     ] = "",
     prefix: Annotated[
-        str, typer.Option("--prefix", metavar="TEXT", help="Of PatientID: the project's patient_id_prefix.")
+        str,
+        typer.Option("--prefix", metavar="TEXT", help="What PatientID begins with; patient_id_prefix of a project."),
     ] = "DEID-",
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="Processes; the output is the same for any number.")
@@ -160,8 +164,12 @@ def anonymize(
     for line in _reasons(result["instances"]):
         _messages.print(line, markup=False)
     if others := earlier_outputs(destination, answers):
-        said = f"{others} outputs in {destination} are of earlier runs with other files, keys, projects or prefixes"
-        _messages.print(f"{said}; this report does not name them", markup=False)
+        said = (
+            f"{destination} also holds outputs of earlier runs with other files, keys, projects or prefixes ({others})"
+        )
+        _messages.print(f"{said}; this run's report does not name them", markup=False)
+    if not report and totals["read"] > totals["released"]:
+        _messages.print("--report FILE writes which files these are, and why", markup=False)
     if totals["read"] == totals["not_dicom"]:
         _stop(FolderError(f"{source} has no DICOM file in it"))
     raise typer.Exit(SOME_HELD if totals["held"] else ALL_RELEASED)
@@ -169,10 +177,13 @@ def anonymize(
 
 @app.command()
 def verify(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="What was anonymized.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="What was anonymized, as `entwash anonymize` was given it.")
+    ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="What came out.")],
     pairs: Annotated[
-        Path, typer.Option("--pairs", metavar="REPORT", help="The report of `entwash anonymize`: who became whom.")
+        Path,
+        typer.Option("--pairs", metavar="REPORT", help="The report of `entwash anonymize --report`: who became whom."),
     ],
 ) -> None:
     """Prove an output without the key: references, identifiers, dates, pixels, completeness.
@@ -249,7 +260,10 @@ def show(name: ProfileName) -> None:
     """Print one line an attribute: tag, name and VR, what happens to it, the code that it follows, and why.
 
     An action alone holds where the object's IOD says Type 3; where another Type asks for another action, both
-    are named.
+    are named. What stands behind "else" happens to a value that the first cannot be done to.
+
+    Codes are those of Table E.1-1a: X remove, Z empty or dummy, D dummy, U new UID, K keep, C clean. Where a site's own
+    file says something of the attribute, its word stands there.
     """
     from anonymizer.lines import lines  # noqa: PLC0415 - and all tables with it
 
@@ -269,14 +283,17 @@ def diff(
 ) -> None:
     """Show on real files what becomes of attributes otherwise under B than under A, and in how many instances.
 
-    First come instances that one profile holds and the other releases, with the reason; at the end stands how many
-    files were read, compared, held by both, and no DICOM. Nothing is written, no key is needed, and no value is shown.
+    An attribute is gone, empty, replaced or kept. First come instances that one profile holds and the other releases,
+    with the reason; at the end stands how many files were read, compared, held by both, and no DICOM. Nothing is
+    written, no key is needed, and no value is shown.
     """
     from anonymizer.difference import compared  # noqa: PLC0415 - as above
 
     try:
         chosen = [load_profile(name) for name in (first, second)]
         files = list(files_below(source))
+        if not files:
+            raise FolderError(f"{source} has no file in it")
     except AnonymizerError as error:
         _stop(error)
     found = compared(chosen[0], chosen[1], map(_read, files))

@@ -237,6 +237,7 @@ def test_keyid_prints_the_id_that_records_of_a_project_show(tmp_path: Path, key:
     assert (told.exit_code, told.stdout) == (0, f"key id {report['key_id']}\n")
     assert entwash("keyid", key, "--project", "other").stdout != told.stdout
     assert key.read_text().strip() not in told.output
+    assert entwash("keyid", key, "--project", "").exit_code == 2
     missing = entwash("keyid", tmp_path / "none.key", "--project", "demo")
     assert (missing.exit_code, "entwash keygen" in missing.stderr) == (2, True)
 

@@ -248,6 +248,7 @@ def test_one_file_twice_is_one_output_and_the_counts_say_so(tmp_path: Path, key:
     assert report["totals"] == {"read": 3, "released": 3, "outputs": 2, "held": 0, "not_dicom": 0}
     assert len({one["output"] for one in report["instances"]}) == len(contents(tmp_path / "out")) == 2
     told = entwash("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--workers", 1)
+    assert told.stderr == ""
     assert told.stdout == "3 files read: 3 released as 2 outputs (1 stand twice), 0 held, 0 not DICOM\n"
 
 
@@ -262,6 +263,13 @@ def test_what_is_no_dicom_is_counted_apart_and_named_in_the_report_but_what_only
     }
     assert all(one["reason"] for one in report["instances"] if one["status"] != "released")
     assert report["totals"] == {"read": 5, "released": 1, "outputs": 1, "held": 2, "not_dicom": 2}
+
+
+def test_whoever_asked_for_no_report_is_told_how_to_see_which_files_stay(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct(), "notes.txt": b"text"})
+    given = ("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--workers", 1)
+    assert "--report FILE" in entwash(*given).stderr
+    assert entwash(*given, "--report", tmp_path / "r.json").stderr == ""
 
 
 def test_a_source_without_any_dicom_file_is_said_and_still_reported(tmp_path: Path, key: Path) -> None:
@@ -283,7 +291,7 @@ def test_a_destination_may_hold_what_earlier_runs_left_and_is_told_what_this_one
     assert (again.exit_code, again.stderr) == (0, "")
     other = entwash("anonymize", tree(tmp_path / "second", {"b": instance(2)}), out, *given)
     assert (other.exit_code, len(list(out.glob("*.dcm")))) == (0, 2)
-    assert "1 outputs in" in other.stderr
+    assert "projects or prefixes (1)" in other.stderr
     (out / "table.json").write_text('{"rows": []}')
     refused = entwash("anonymize", first, out, *given)
     assert (refused.exit_code, "did not put there (1)" in refused.stderr) == (2, True)

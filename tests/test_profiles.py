@@ -595,6 +595,9 @@ def test_the_command_shows_states_and_compares(tmp_path: Path) -> None:
     assert "77.25" not in compared.output
     assert CliRunner().invoke(app, ["profile", "show", "none"]).exit_code == 2
     assert CliRunner().invoke(app, ["profile", "diff", "basic", "research", str(tmp_path / "no")]).exit_code == 2
+    (tmp_path / "empty").mkdir()
+    empty = CliRunner().invoke(app, ["profile", "diff", "basic", "research", str(tmp_path / "empty")])
+    assert (empty.exit_code, "no file in it" in empty.stderr) == (2, True)
 
 
 def test_equal_profiles_differ_in_nothing_and_what_was_read_is_told() -> None:
