@@ -169,7 +169,10 @@ names."""
 RESTRICTIONS = """\
 An object whose pixels may show writing is held by its SOP class; so is any whose Burned In Annotation says anything
 but NO, or whose Image Type or Conversion Type says that it shows a screen. Nobody looks for writing, or for faces,
-in others: Clean Pixel Data and Clean Recognizable Visual Features are neither done nor claimed. A file that is no
-valid DICOM is held, and so is whatever cannot be read to its end. In a flow one
-held instance holds its study, unless the site has chosen that it holds only itself and what points at it. An output has
-still to pass the gate, which compares source and output without the key and the rules."""
+in others: Clean Pixel Data and Clean Recognizable Visual Features are neither done nor claimed. What is no
+valid DICOM is never released, nor is what cannot be read to its end.
+
+What else a held instance holds is the site's choice and not the profile's. In a flow it holds its study, or with
+`hold = "instance"` only itself and what points at it. By hand, `entwash anonymize` holds it alone. Two patients in one
+study hold the study everywhere. In a flow an output has still to pass the gate, which compares source and output
+without the key and the rules; by hand `entwash verify` asks it."""

@@ -791,6 +791,18 @@ def test_the_statement_says_which_dates_and_uids_an_option_keeps_or_replaces() -
     assert "(0020,000D)" not in uids
 
 
+@pytest.mark.parametrize("name", profile_names())
+def test_the_statement_leaves_to_the_site_what_else_a_held_instance_holds(name: str) -> None:
+    said = " ".join(section(statement(load_profile(name)), "Restrictions").split())
+    assert "the site's choice and not the profile's" in said
+    for way in (
+        "In a flow it holds its study",
+        '`hold = "instance"` only itself',
+        "`entwash anonymize` holds it alone",
+    ):
+        assert way in said
+
+
 def test_the_statement_says_of_private_dates_and_names_what_is_true_that_none_is_listed() -> None:
     listed = {vr for *_, vr in safe_private_rows()}
     assert not listed & {"DA", "DT", "TM", "PN"}
