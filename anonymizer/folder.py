@@ -23,6 +23,7 @@ from typing import Any
 
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
+from anonymizer.engine.meta import IMPLEMENTATION_CLASS_UID
 from anonymizer.engine.outcome import TWO_PATIENTS, Held, HoldError, Identity, Reason, Report
 from anonymizer.engine.parse import Buffer
 from anonymizer.engine.profile import load_profile
@@ -33,8 +34,11 @@ _NO_FILE = "a link to a folder, a folder that is closed, a pipe or a device"
 _NOT_DICOM = "not-dicom"
 _DICOM_NAMES = frozenset({".dcm", ".dicom", ".ima"})
 _STAGING = ".entwash-"
-# What a run leaves in its destination, or left when it was killed: outputs, staged ones, half a report.
+# What a run leaves in its destination, or left when it was killed: outputs, staged ones, half a report. Where UIDs are
+# retained, an output has its source's name, and what is in it tells whether it is one.
 _OURS = re.compile(rf"2\.25\.[0-9]{{1,39}}\.dcm|{re.escape(_STAGING)}.*|\..*\.part")
+_RETAINED = re.compile(r"[0-9.]{1,64}\.dcm")
+_HEAD = 1024  # bytes, in which preamble and File Meta Information stand
 LARGE = 1 << 26
 """Files from this size on are mapped and not read."""
 
@@ -184,7 +188,19 @@ def _foreign(destination: Path) -> int:
     """Count what no run of ours left in a destination."""
     if not destination.is_dir():
         return 0
-    return sum(1 for path in destination.iterdir() if not (_OURS.fullmatch(path.name) or is_report(path)))
+    return sum(1 for path in destination.iterdir() if not _is_ours(path))
+
+
+def _is_ours(path: Path) -> bool:
+    if _OURS.fullmatch(path.name):
+        return True
+    if not _RETAINED.fullmatch(path.name):
+        return is_report(path)
+    try:
+        with path.open("rb") if path.is_file() else BytesIO() as file:
+            return IMPLEMENTATION_CLASS_UID.encode("ascii") in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def earlier_outputs(destination: Path, answers: Iterable[Answer]) -> int:

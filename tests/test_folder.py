@@ -265,6 +265,18 @@ def test_what_is_no_dicom_is_counted_apart_and_named_in_the_report_but_what_only
     assert report["totals"] == {"read": 5, "released": 1, "outputs": 1, "held": 2, "not_dicom": 2}
 
 
+def test_outputs_with_their_sources_uids_are_known_as_ours_and_sources_are_not(tmp_path: Path, key: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]')
+    source, out = tree(tmp_path / "source", {"a": instance(1), "b": instance(2)}), tmp_path / "out"
+    first = anonymized(source, out, key, "--profile", profile)
+    assert [one["output"] for one in first["instances"]] == [f"{samples.SERIES}.{number}.dcm" for number in (1, 2)]
+    assert anonymized(source, out, key, "--profile", profile) == first
+    (out / f"{samples.SERIES}.9.dcm").write_bytes(instance(9))
+    told = entwash("anonymize", source, out, "--key", key, "--project", "demo", "--profile", profile)
+    assert (told.exit_code, "did not put there (1)" in told.stderr) == (2, True)
+
+
 def test_whoever_asked_for_no_report_is_told_how_to_see_which_files_stay(tmp_path: Path, key: Path) -> None:
     source = tree(tmp_path / "source", {"a": samples.ct(), "notes.txt": b"text"})
     given = ("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--workers", 1)
