@@ -182,6 +182,7 @@ class Oracle:
             return Fate.PSEUDONYM
         row = rows_by_tag().get(tag)
         fate = self._unlisted(tag, vr) if row is None else self._listed(row, attribute, place)
+        cleaned = cleaned or (tag in kept()["described"] and "clean_descriptors" in self._options)
         if cleaned and fate is Fate.DUMMY and attribute.harmless and vr in DESCRIPTIONS:
             return Fate.KEPT
         return fate

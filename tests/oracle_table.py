@@ -103,6 +103,7 @@ def kept() -> dict[str, frozenset[int]]:
     data = tomllib.loads(_text("kept.toml"))
     keywords = {
         "text": [keyword for group in data["text"].values() for keyword in group],
+        "described": data["described"]["attributes"],
         "structure": data["structure"]["sequences"],
         "fixed_dates": data["fixed_dates"]["attributes"],
         "patient": data["patient"]["attributes"],

@@ -18,6 +18,7 @@ from anonymizer.engine.overrides import MODIFIED_DATES
 from anonymizer.engine.private import listed_vr
 from anonymizer.engine.profile import (
     BASIC_CODE,
+    CLEAN_DESCRIPTORS,
     OPTION_CODES,
     PATIENT_CHARACTERISTICS,
     RETAIN_UIDS,
@@ -80,6 +81,9 @@ _PSEUDONYMS = {
     0x00080050: Action.ACCESSION_NUMBER,
     0x00200010: Action.STUDY_ID,
 }
+_A_PSEUDONYM = (
+    "Table E.1-1, whose Z may be a dummy value (Table E.1-1a): a pseudonym, since empty ones would link nobody"
+)
 _ICC_PROFILE = 0x00282000
 
 DATES, DESCRIPTIONS = overrides.DATES, overrides.DESCRIPTIONS
@@ -281,7 +285,7 @@ class Rules:
         if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
             return Rule(Action.REMOVE, "X", "Table E.1-1, curves and overlays, the whole group")
         if tag in _PSEUDONYMS:
-            return Rule(_PSEUDONYMS[tag], "D", "pseudonyms, version 1")
+            return Rule(_PSEUDONYMS[tag], self._rows[tag].basic, _A_PSEUDONYM)
         if tag in self._rows:
             return self._listed(tag, vr, self._rows[tag], attribute_type)
         usual = self._unlisted(tag, vr)
@@ -340,6 +344,8 @@ class Rules:
             return Rule(Action.CREATOR, "C", "kept.toml, private creators", Action.DUMMY)
         if tag in kept.codes:
             return Rule(Action.CODE, "C", "kept.toml, codes")
+        if tag in kept.described and CLEAN_DESCRIPTORS in self._options:
+            return Rule(Action.CLEAN, "C", f"kept.toml, described, {CLEAN_DESCRIPTORS}", Action.DUMMY)
         if tag in kept.text or tag in kept.binary:
             return Rule(Action.KEEP, "K", "kept.toml")
         action = self.unlisted(vr)
