@@ -15,7 +15,7 @@ from flows.cursor import Cursor
 from flows.desk import Desk
 from flows.errors import GoneError, LedgerError
 from flows.inventory import Inventory, Work
-from flows.orthanc import STABLE_STUDY, StudyAtSite
+from flows.orthanc import StudyAtSite
 from flows.records import FoundBy
 
 __all__ = ["Look"]
@@ -88,7 +88,7 @@ class Look:
         is_done = False
         while not is_done:
             page = self._desk.hospital.changes(self._seq)
-            found.update((change.orthanc_id, None) for change in page.rows if change.change_type == STABLE_STUDY)
+            found.update((change.orthanc_id, None) for change in page.rows)
             self._seq, is_done = max(self._seq, page.last), page.done
         return self._inventory.works(self._described(found), lambda is_new: "feed" if is_new else "retry")
 
@@ -116,7 +116,7 @@ class Look:
         if self._was is None:
             self._seq = last
             page = self._desk.hospital.changes(max(0, last - _RECENT))
-            announced = {change.orthanc_id for change in page.rows if change.change_type == STABLE_STUDY}
+            announced = {change.orthanc_id for change in page.rows}
         by: FoundBy = "sweep" if self._was else "first-look"
         open_studies = 0
 

@@ -6,7 +6,7 @@ five times as many instances a second as httpx does, which pyorthanc stands on.
 
 from __future__ import annotations
 
-from flows.orthanc.client import STABLE_STUDY, Orthanc
+from flows.orthanc.client import Orthanc
 from flows.orthanc.identifiers import orthanc_id
 from flows.orthanc.records import (
     Change,
@@ -20,7 +20,6 @@ from flows.orthanc.records import (
 )
 
 __all__ = [
-    "STABLE_STUDY",
     "Change",
     "Changes",
     "Delivery",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -26,12 +27,11 @@ from flows.sites import Server
 
 __all__ = ["Orthanc"]
 
-STABLE_STUDY = "StableStudy"
-"""The change that says that a study got no new instance for StableAge seconds."""
 LARGE = 1 << 26
 """Octets from which on an instance is not held in memory."""
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
 _BY_UID = frozenset({"Study", "Series", "Instance"})
+_STABLE_STUDY = "StableStudy"  # the change that says that a study got no new instance for StableAge seconds
 _T = TypeVar("_T")
 
 
@@ -123,6 +123,8 @@ class Orthanc:
         what = "the instances of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_instances(orthanc_study_id))
         found = self._parsed(what, answer, lambda said: [_instance(row) for row in _rows(said)])
+        if not found:  # Orthanc 1.13 lists nothing for a study that is gone, and no study is empty
+            raise self._wire.gone(what)
         return sorted(found, key=lambda instance: (instance.series, instance.orthanc_id))
 
     def count_instances(self, orthanc_study_id: str) -> int:
@@ -149,13 +151,12 @@ class Orthanc:
         return self._parsed(what, answer, lambda said: [(str(row["Type"]), str(row["ID"])) for row in _rows(said)])
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
-        """Read the change feed from the row after `since` on; gaps in Seq are normal.
-
-        From Orthanc 1.12.5 on these are the changes of stable studies alone; before, of everything.
-        """
-        what, params = "its changes", {"since": since, "limit": limit, "type": STABLE_STUDY}
+        """Read which studies became stable from the change after `since` on; gaps in Seq are normal."""
+        # Orthanc chooses from 1.12.5 on; before, it gives changes of every type.
+        what, params = "its changes", {"since": since, "limit": limit, "type": _STABLE_STUDY}
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params=params))
-        return self._parsed(what, answer, _changes)
+        page = self._parsed(what, answer, _changes)
+        return replace(page, rows=tuple(row for row in page.rows if row.change_type == _STABLE_STUDY))
 
     def last_change(self) -> int:
         """Return the Seq of the latest change of any kind; 0 where nothing ever changed."""
