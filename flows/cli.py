@@ -13,8 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anonymizer import AnonymizerError, Key, load_profile, profile_names
-from anonymizer.engine.profile import OPTION_CODES
+from anonymizer import OPTION_CODES, AnonymizerError, Key, load_profile, profile_names
 from anonymizer.errors import FolderError
 from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files_below, is_report, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
