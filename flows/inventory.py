@@ -150,8 +150,6 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[
         instances = desk.hospital.count_instances(study.orthanc_id)
     except GoneError:
         return  # deleted since it was listed: there is nothing left to move
-    if not instances:
-        return
     yield Work(
         orthanc_id=study.orthanc_id,
         source_uid=study.study_instance_uid,

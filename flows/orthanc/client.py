@@ -131,7 +131,10 @@ class Orthanc:
         """Count a study's instances: far cheaper than to list them."""
         what = "the size of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_statistics(orthanc_study_id))
-        return self._parsed(what, answer, lambda said: int(said["CountInstances"]))
+        count = self._parsed(what, answer, lambda said: int(said["CountInstances"]))
+        if not count:  # Orthanc 1.13 counts nothing in a study that is gone, and no study is empty
+            raise self._wire.gone(what)
+        return count
 
     def studies_of(self, study_instance_uid: str) -> frozenset[str]:
         """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one."""
