@@ -105,8 +105,8 @@ def _claims(rules: Rules) -> Iterable[str]:
     if rules.moves_devices:
         yield (
             "Retain Device Identity is done but not claimed: with Modified Dates, eleven attributes say both K and C, "
-            "and the stricter is done. The gate believes nothing but claims, so it holds an output in which a name or "
-            "number of a device stands."
+            "and the stricter is done. De-identification Method (0012,0063) says so in words that the gate believes: "
+            "`Devices retained without their dates`."
         )
 
 

@@ -203,7 +203,13 @@ class Anonymizer:
             count=count,
         )
         patient_id = self.pseudonyms.patient_id(subject)
-        own = markers.markers(self._rules.claims, modified, top.method_codes, top.syntax)
+        own = markers.markers(
+            self._rules.claims,
+            modified,
+            top.method_codes,
+            top.syntax,
+            devices_without_dates=self._rules.moves_devices,
+        )
         for tag, vr, text in (
             (_PATIENT_NAME, "PN", self.pseudonyms.patient_name(subject)),
             (PATIENT_ID, "LO", patient_id),

@@ -24,6 +24,10 @@ _DATE_CLAIMS = {"113106": {"UNMODIFIED", "MODIFIED"}, "113107": {"MODIFIED"}}
 # From what tells most to what tells least: a source that says less than we would is believed.
 _LONGITUDINAL = ("UNMODIFIED", "MODIFIED", "REMOVED")
 
+_PROGRAM = "Entwash"
+# What is done of Retain Device Identity Option beside Modified Dates: no code of CID 7050 says it, and so words do.
+_DEVICES_WITHOUT_DATES = "Devices retained without their dates"
+
 
 def longitudinal(profile: Profile, source: str) -> str:
     """Return Longitudinal Temporal Information Modified (0028,0303); never less strict than the source's."""
@@ -32,7 +36,14 @@ def longitudinal(profile: Profile, source: str) -> str:
     return max(ours, theirs, key=_LONGITUDINAL.index)
 
 
-def markers(claims: Iterable[str], modified: str, earlier_codes: Iterable[str], syntax: Syntax) -> dict[int, bytes]:
+def markers(
+    claims: Iterable[str],
+    modified: str,
+    earlier_codes: Iterable[str],
+    syntax: Syntax,
+    *,
+    devices_without_dates: bool = False,
+) -> dict[int, bytes]:
     """Return the attributes that say what was done: tag to encoded element.
 
     Parameters
@@ -43,6 +54,8 @@ def markers(claims: Iterable[str], modified: str, earlier_codes: Iterable[str], 
         What :func:`longitudinal` answered.
     earlier_codes : iterable of str
         Codes of CID 7050 that the source claims already; those that are still true are claimed once.
+    devices_without_dates : bool
+        Whether devices are retained and their dates moved.
 
     Notes
     -----
@@ -52,9 +65,10 @@ def markers(claims: Iterable[str], modified: str, earlier_codes: Iterable[str], 
     ours = [code for code in claims if modified in _DATE_CLAIMS.get(code, {modified})]
     codes = dict.fromkeys([*(code for code in earlier_codes if code in _LASTING), *ours]) if ours else {}
     items = [_item(code, meanings[code], syntax) for code in codes]
+    method = "\\".join([_PROGRAM, *([_DEVICES_WITHOUT_DATES] if ours and devices_without_dates else [])])
     return {
         PATIENT_IDENTITY_REMOVED: encode.element(PATIENT_IDENTITY_REMOVED, "CS", b"YES", syntax),
-        METHOD: encode.element(METHOD, "LO", b"Entwash", syntax),
+        METHOD: encode.element(METHOD, "LO", method.encode("ascii"), syntax),
         METHOD_CODES: encode.sequence(METHOD_CODES, items, syntax) if items else b"",
         LONGITUDINAL: encode.element(LONGITUDINAL, "CS", modified.encode("ascii"), syntax),
     }

@@ -54,7 +54,10 @@ CHARACTERISTIC_TAGS = frozenset(
     }
 )
 _NOTHING = frozenset({"", "0", "000D", "DEIDENTIFIED", "DE_IDENTIFIED"})
-_METHODS = frozenset({"", "Entwash"})
+DEVICES_WITHOUT_DATES = "Devices retained without their dates"
+"""What no code of CID 7050 says: Retain Device Identity Option, but for the dates (DeidentificationMethod)."""
+
+_METHODS = frozenset({"", "Entwash", DEVICES_WITHOUT_DATES})
 
 UIDS = "113110"
 """CID 7050: Retain UIDs Option."""
@@ -66,6 +69,7 @@ RETAINED: Mapping[str, str] = {
     # CID 7050: what an output may still say if it claims one of these. No option retains the date of birth.
     FULL_DATES: DATE,
     DEVICE_IDENTITY: DEVICE,
+    DEVICES_WITHOUT_DATES: DEVICE,
     UIDS: UID,
     "113112": INSTITUTION,  # Retain Institution Identity Option
 }
@@ -78,7 +82,7 @@ def first_value(elements: Mapping[int, Element], tag: int) -> str:
 
 
 def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
-    """Return the codes in DeidentificationMethodCodeSequence.
+    """Return the codes in DeidentificationMethodCodeSequence, and the words for what no code says.
 
     Parameters
     ----------
@@ -87,9 +91,13 @@ def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
     """
     sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
     codes = _codes_in(sequence) if sequence is not None else []
-    return frozenset(
-        first_value(code, CODE_VALUE) for code in codes if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM"
-    )
+    found = {first_value(code, CODE_VALUE) for code in codes if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM"}
+    return frozenset(found | _methods_of(elements) & {DEVICES_WITHOUT_DATES})
+
+
+def _methods_of(elements: Mapping[int, Element]) -> set[str]:
+    method = elements.get(DEIDENTIFICATION_METHOD)
+    return set(text_values(method)) if method is not None else set()
 
 
 def _codes_in(sequence: Element) -> list[dict[int, Element]]:
@@ -139,7 +147,7 @@ def check(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Ite
     if first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED) not in CLAIMS:
         rule = "LongitudinalTemporalInformationModified has to be UNMODIFIED, MODIFIED or REMOVED"
         yield Flaw("marker-missing", (LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,), rule)
-    if first_value(elements, DEIDENTIFICATION_METHOD) not in _METHODS:
+    if not _methods_of(elements) <= _METHODS:
         yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD,), "DeidentificationMethod names no program that is known")
     sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
     if sequence is not None:
