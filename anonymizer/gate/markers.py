@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from anonymizer.gate.dates import CLAIMS
 from anonymizer.gate.findings import Flaw
 from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
+from anonymizer.gate.items import items_of
 from anonymizer.gate.meanings import is_meaning
 from anonymizer.gate.memory import Element
-from anonymizer.gate.pairing import items_of
-from anonymizer.gate.reading import text_values
+from anonymizer.gate.reading import first_value
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
@@ -69,12 +69,6 @@ RETAINED: Mapping[str, str] = {
     UIDS: UID,
     "113112": INSTITUTION,  # Retain Institution Identity Option
 }
-
-
-def first_value(elements: Mapping[int, Element], tag: int) -> str:
-    """Return the first value of an element, or the empty text."""
-    values = text_values(elements[tag]) if tag in elements else ()
-    return values[0] if values else ""
 
 
 def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
