@@ -28,20 +28,23 @@ INSERTED = frozenset(
 CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _OF_A_CODE = frozenset({CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING})
 
-FULL_DATES = "113106"
-"""CID 7050: Retain Longitudinal Temporal Information Full Dates Option."""
+# Codes of CID 7050 that an output may claim.
+BASIC = "113100"  # Basic Application Confidentiality Profile
+FULL_DATES = "113106"  # Retain Longitudinal Temporal Information Full Dates Option
+MODIFIED_DATES = "113107"  # Retain Longitudinal Temporal Information Modified Dates Option
+CHARACTERISTICS = "113108"  # Retain Patient Characteristics Option
+DEVICE_IDENTITY = "113109"  # Retain Device Identity Option
+UIDS = "113110"  # Retain UIDs Option
+SAFE_PRIVATE = "113111"  # Retain Safe Private Option
+INSTITUTION_IDENTITY = "113112"  # Retain Institution Identity Option
 
-DEVICE_IDENTITY = "113109"
-"""CID 7050: Retain Device Identity Option."""
-
-BASIC = "113100"
-"""CID 7050: Basic Application Confidentiality Profile."""
-
-MODIFIED_DATES = "113107"
-"""CID 7050: Retain Longitudinal Temporal Information Modified Dates Option."""
-
-CHARACTERISTICS = "113108"
-"""CID 7050: Retain Patient Characteristics Option."""
+RETAINED: Mapping[str, str] = {
+    FULL_DATES: DATE,
+    DEVICE_IDENTITY: DEVICE,
+    UIDS: UID,
+    INSTITUTION_IDENTITY: INSTITUTION,
+}
+"""What an output may still say if it claims one of these. No option retains the date of birth."""
 
 CHARACTERISTIC_TAGS = frozenset(
     {
@@ -53,22 +56,13 @@ CHARACTERISTIC_TAGS = frozenset(
         0x001021A0,  # SmokingStatus
     }
 )
+"""What stands by the claim of Retain Patient Characteristics Option alone."""
+
 _NOTHING = frozenset({"", "0", "000D", "DEIDENTIFIED", "DE_IDENTIFIED"})
+"""What says nothing in one of them."""
+
 _METHODS = frozenset({"", "Entwash"})
-
-UIDS = "113110"
-"""CID 7050: Retain UIDs Option."""
-
-SAFE_PRIVATE = "113111"
-"""CID 7050: Retain Safe Private Option."""
-
-RETAINED: Mapping[str, str] = {
-    # CID 7050: what an output may still say if it claims one of these. No option retains the date of birth.
-    FULL_DATES: DATE,
-    DEVICE_IDENTITY: DEVICE,
-    UIDS: UID,
-    "113112": INSTITUTION,  # Retain Institution Identity Option
-}
+"""What DeidentificationMethod may say."""
 
 
 def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
