@@ -220,7 +220,7 @@ def _lost(item: Evidence, image: Mapping[str, str], missing: Iterable[_Wanted]) 
     """Yield the references that resolved and are gone, and an own frame of reference that is not the source's."""
     for one in missing:
         if one.resolves:
-            rule = f"a reference to a {one.edge[0]} that was sent too is missing in the output"
+            rule = f"a reference to {_named(one.edge[0])} that was sent too is missing in the output"
             yield Flaw("reference-lost", one.position, rule)
     if not _stands_in_its_frame(item, image):
         rule = "the output does not stand in the frame of reference of its source"
@@ -233,10 +233,10 @@ def _broken(item: Evidence, wanted: Iterable[_Wanted], output: Graph) -> Iterato
     for edge, position in _present(item, output).items():
         resolves = output.resolves(edge, item.output.instance)
         if edge not in expected:
-            rule = f"the reference to a {edge[0]} is not the image of one in the source"
+            rule = f"the reference to {_named(edge[0])} is not the image of one in the source"
             yield Flaw("reference-broken", position, rule)
         elif resolves != expected[edge]:
-            rule = f"the reference to a {edge[0]} is {_state(resolves)} in the output and was not in the source"
+            rule = f"the reference to {_named(edge[0])} is {_state(resolves)} in the output and was not in the source"
             yield Flaw("reference-broken", position, rule)
 
 
@@ -250,6 +250,10 @@ def _references(item: Evidence, image: Mapping[str, str], output: Graph) -> Iter
 
 def _stands_in_its_frame(item: Evidence, image: Mapping[str, str]) -> bool:
     return not item.source.frame or item.output.frame == image.get(item.source.frame)
+
+
+def _named(level: str) -> str:
+    return f"an {level}" if level == INSTANCE else f"a {level}"
 
 
 def _state(resolves: bool) -> str:
