@@ -6,13 +6,16 @@ The order of files and the number of processes change nothing in what comes out.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from mmap import ACCESS_READ, mmap
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +23,7 @@ from typing import Any
 
 from anonymizer.engine.anonymize import Anonymizer
 from anonymizer.engine.keys import Key
+from anonymizer.engine.meta import IMPLEMENTATION_CLASS_UID
 from anonymizer.engine.outcome import TWO_PATIENTS, Held, HoldError, Identity, Reason, Report
 from anonymizer.engine.parse import Buffer
 from anonymizer.engine.profile import load_profile
@@ -27,6 +31,14 @@ from anonymizer.errors import FolderError
 from anonymizer.staging import staging
 
 _NO_FILE = "a link to a folder, a folder that is closed, a pipe or a device"
+_NOT_DICOM = "not-dicom"
+_DICOM_NAMES = frozenset({".dcm", ".dicom", ".ima"})
+_STAGING = ".entwash-"
+# What a run leaves in its destination, or left when it was killed: outputs, staged ones, half a report. Where UIDs are
+# retained, an output has its source's name, and what is in it tells whether it is one.
+_OURS = re.compile(rf"2\.25\.[0-9]{{1,39}}\.dcm|{re.escape(_STAGING)}.*|\..*\.part")
+_RETAINED = re.compile(r"[0-9.]{1,64}\.dcm")
+_HEAD = 1024  # bytes, in which preamble and File Meta Information stand
 LARGE = 1 << 26
 """Files from this size on are mapped and not read."""
 
@@ -64,6 +76,17 @@ class Answer:
     reason: Reason | None = None
     identity: Identity | None = None
 
+    @property
+    def status(self) -> str:
+        """Return what became of it: ``released``, ``held``, or ``not-dicom``.
+
+        What only looks broken is held and not passed over: a file that is called .dcm and is none.
+        """
+        if self.report:
+            return "released"
+        is_none = self.reason is not None and self.reason.code == _NOT_DICOM
+        return _NOT_DICOM if is_none and self.source.suffix.lower() not in _DICOM_NAMES else "held"
+
 
 def anonymize_folder(
     source: Path,
@@ -80,7 +103,8 @@ def anonymize_folder(
     source : Path
         A file, or a folder with anything in it.
     destination : Path
-        A folder; made if it is not there. A file in it is never overwritten with other bytes.
+        A folder apart from `source`; made if it is not there. It may hold what earlier runs left, and nothing else; a
+        file in it is never overwritten with other bytes.
     workers : int
         Processes.
     progress : callable
@@ -94,9 +118,17 @@ def anonymize_folder(
     Raises
     ------
     FolderError
-        When `source` is not there or `destination` cannot take the outputs.
+        When `source` is not there or has no file, or `destination` cannot take the outputs.
     """
-    files = list(files_below(source, without=destination))
+    files = list(files_below(source))
+    check_apart(source, destination)
+    if not files:
+        raise FolderError(f"{source} has no file in it")
+    if foreign := _foreign(destination):
+        raise FolderError(
+            f"{destination} holds files or folders that Entwash did not put there ({foreign}); name a new folder, an "
+            "empty one, or that of an earlier run"
+        )
     settings.anonymizer()  # a key or profile that is no good says so here, and not in every worker
     with _staging(destination) as folder:
         answers: list[Answer] = []
@@ -107,26 +139,75 @@ def anonymize_folder(
         return [_named(answer, _staged(folder, number), destination) for number, answer in enumerate(answers)]
 
 
-def files_below(source: Path, *, without: Path | None = None) -> Iterator[Path]:
-    """Return the files of a tree in the order of their paths, those below `without` left out."""
+def files_below(source: Path) -> Iterator[Path]:
+    """Return the files of a tree in the order of their paths."""
     if source.is_file():
         yield source
         return
     if not source.is_dir():
         raise FolderError(f"{source} is not there")
-    left_out = without.resolve() if without else None
-    if left_out == source.resolve():
-        raise FolderError("source and destination are the same folder")
     closed: list[Path] = []
     for folder, names, files in os.walk(source, onerror=lambda error: closed.append(Path(str(error.filename)))):
-        inside = [Path(folder) / name for name in sorted(names) if (Path(folder) / name).resolve() != left_out]
-        names[:] = [path.name for path in inside]
+        names.sort()
         # A linked folder is not entered, since it can lead in circles; whoever links one reads so in the report.
-        yield from (path for path in inside if path.is_symlink())
+        yield from (path for name in names if (path := Path(folder) / name).is_symlink())
         yield from (Path(folder) / name for name in sorted(files))
         while closed:
             yield closed.pop()
     yield from closed
+
+
+def check_apart(source: Path, destination: Path) -> None:
+    """Make sure that neither holds the other: what was anonymized must never stand among what is to be.
+
+    Raises
+    ------
+    FolderError
+        When they are one folder, or one is inside the other.
+    """
+    here, there = source.resolve(), destination.resolve()
+    if here == there:
+        raise FolderError("source and destination are the same; name a folder apart from the source")
+    if here in there.parents:
+        raise FolderError(f"{destination} is inside the source {source}; name a folder apart from it")
+    if there in here.parents:
+        raise FolderError(f"the source {source} is inside {destination}; name a folder apart from it")
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a file is a report of ``entwash anonymize``."""
+    try:
+        with path.open("rb") if path.is_file() else BytesIO() as file:
+            start = file.read(1)  # a large file of another kind is not read to its end
+            return start == b"{" and "instances" in json.loads(start + file.read())
+    except (OSError, ValueError):
+        return False
+
+
+def _foreign(destination: Path) -> int:
+    """Count what no run of ours left in a destination."""
+    if not destination.is_dir():
+        return 0
+    return sum(1 for path in destination.iterdir() if not _is_ours(path))
+
+
+def _is_ours(path: Path) -> bool:
+    if _OURS.fullmatch(path.name):
+        return True
+    if not _RETAINED.fullmatch(path.name):
+        return is_report(path)
+    try:
+        with path.open("rb") if path.is_file() else BytesIO() as file:
+            return IMPLEMENTATION_CLASS_UID.encode("ascii") in file.read(_HEAD)
+    except OSError:
+        return False
+
+
+def earlier_outputs(destination: Path, answers: Iterable[Answer]) -> int:
+    """Count the outputs in a destination that are of earlier runs and of none of these answers."""
+    ours = {output_path(destination, answer.report).name for answer in answers if answer.report}
+    there = {path.name for path in destination.iterdir() if path.suffix == ".dcm"}
+    return len(there - ours)
 
 
 def output_path(destination: Path, report: Report) -> Path:
@@ -142,12 +223,18 @@ def summary(answers: Iterable[Answer], source: Path, settings: Settings) -> dict
     """
     anonymizer = settings.anonymizer()
     instances = [_instance(answer, source) for answer in sorted(answers, key=lambda answer: answer.source)]
-    released = sum(1 for instance in instances if instance["status"] == "released")
+    counts = Counter(instance["status"] for instance in instances)
     return {
         "key_id": anonymizer.pseudonyms.key_id,
         "project": settings.project,
         "profile": {"name": anonymizer.profile.name, "digest": anonymizer.profile.digest},
-        "totals": {"read": len(instances), "released": released, "held": len(instances) - released},
+        "totals": {
+            "read": len(instances),
+            "released": counts["released"],
+            "outputs": len({instance["output"] for instance in instances} - {None}),  # one file twice is one output
+            "held": counts["held"],
+            "not_dicom": counts[_NOT_DICOM],
+        },
         "instances": instances,
     }
 
@@ -158,7 +245,7 @@ def _instance(answer: Answer, source: Path) -> dict[str, Any]:
         output, sha256 = f"{answer.report.sop_instance_uid}.dcm", answer.report.sha256
         return {"source": path, "status": "released", "reason": None, "output": output, "sha256": sha256}
     reason = str(answer.reason) if answer.reason else ""
-    return {"source": path, "status": "held", "reason": reason, "output": None, "sha256": None}
+    return {"source": path, "status": answer.status, "reason": reason, "output": None, "sha256": None}
 
 
 def _answers(files: list[Path], folder: Path, settings: Settings, workers: int) -> Iterator[Answer]:
@@ -279,7 +366,7 @@ def _staged(folder: Path, number: int) -> Path:
 def _staging(destination: Path) -> Iterator[Path]:
     """Offer a folder beside the outputs to write in, so that a rename gives each its name whole."""
     try:
-        with staging(destination, ".entwash-") as folder:
+        with staging(destination, _STAGING) as folder:
             yield folder
     except OSError as error:
         raise FolderError(f"{destination} cannot take the outputs: {error.strerror}") from None

@@ -86,7 +86,16 @@ def lines(profile: Profile) -> list[Line]:
     rules = Rules(profile)
     tags = {tag for row in tables.confidentiality_rows() if (tag := _tag_of(row)) is not None}
     kept = tables.kept()
-    tags |= kept.text | kept.codes | kept.creators | kept.binary | kept.removed | kept.patient | {0x00282000}
+    tags |= (
+        kept.text
+        | kept.described
+        | kept.codes
+        | kept.creators
+        | kept.binary
+        | kept.removed
+        | kept.patient
+        | {0x00282000}
+    )
     tags |= dict(profile.overrides).keys()
     found = {tag: line_of(tag, rules) for tag in tags} | dict(_inserted(rules))
     return [*(found[tag] for tag in sorted(found)), *_many(rules)]
@@ -159,8 +168,15 @@ def _words(rule: Rule, tag: int, vr: str) -> str:
 
 def _many(rules: Rules) -> Iterator[Line]:
     """Yield what holds for many attributes at once."""
-    yield Line(_CURVES, "curves", "", "remove", "X", "Table E.1-1")
-    yield Line(_OVERLAYS, "overlays", "", "remove", "X", "Table E.1-1, the whole group")
+    yield Line(_CURVES, "curves: CurveData and all else of these groups", "", "remove", "X", "Table E.1-1")
+    yield Line(
+        _OVERLAYS,
+        "overlays: OverlayData, OverlayComments and all else of these groups",
+        "",
+        "remove",
+        "X",
+        "Table E.1-1, the whole group",
+    )
     safe = f"keep what Table E.3.10-1 lists ({len(safe_private_rows())} rows), remove others"
     private = safe if rules.keeps_private else "remove"
     yield Line(_PRIVATE, "private attributes", "", private, "C" if rules.keeps_private else "X", "Table E.1-1")

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anonymizer.errors import FolderError
-from anonymizer.folder import contents, files_below
+from anonymizer.folder import check_apart, contents, files_below
 from anonymizer.gate import Examiner, Finding, Gate
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A source file and the output that the report gives it."""
+    """A source file and the output that the report gives it; `name` is the source's path in the report."""
 
     source: Path
     output: Path
     sha256: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A finding, with the files that it is about where these are known."""
+
+    finding: Finding
+    sources: tuple[str, ...] = ()
+    output: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        return {**asdict(self.finding), "output": self.output, "sources": list(self.sources)}
 
 
 def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any]:
@@ -36,7 +50,8 @@ def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any
     Returns
     -------
     dict
-        ``passed``, ``checks`` (counts) and ``findings`` (kind, instance, path, rule), ready for JSON.
+        ``passed``, ``checks`` (counts) and ``findings`` (kind, instance, path, rule, output, sources), ready for JSON.
+        ``output`` and ``sources`` are names of files, as the report has them; empty where nobody can tell which.
 
     Raises
     ------
@@ -52,33 +67,48 @@ def prove_folder(source: Path, destination: Path, report: Path) -> dict[str, Any
         raise FolderError(f"a file to be proven cannot be read: {error.strerror}") from None
 
 
-def _proven(pairs: list[Pair], findings: list[Finding]) -> dict[str, Any]:
+def _proven(pairs: list[Pair], found: list[_Found]) -> dict[str, Any]:
     gate, examiner = Gate(), Examiner()
     proven: list[Pair] = []
+    of_instance: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         missing = _missing(pair)
         if missing:
-            findings.append(missing)
+            found.append(_of([pair], missing))
             continue
         output = contents(pair.output)
         if pair.sha256 and hashlib.sha256(output).hexdigest() != pair.sha256:
-            findings.append(_finding("output-changed", pair.output, "not the file that the report describes"))
-        gate.add(examiner.examine(contents(pair.source), output))
+            found.append(_of([pair], _finding("output-changed", pair.output, "not the file that the report describes")))
+        evidence = examiner.examine(contents(pair.source), output)
+        if evidence.instance:
+            gate.add(evidence)
+        else:  # a file so broken that it has no name is called by that of its file
+            gate.add(
+                replace(evidence, flaws=tuple(replace(flaw, instance=pair.output.stem) for flaw in evidence.flaws))
+            )
+        for name in {evidence.instance, pair.output.stem}:
+            of_instance[name].append(pair)
         proven.append(pair)
     for path in sorted({pair.output for pair in proven}):
-        gate.search(contents(path))
+        gate.search(contents(path), path.stem)
     verdict = gate.verdict()
-    findings += verdict.findings
+    found += [_of(of_instance[finding.instance] if finding.instance else [], finding) for finding in verdict.findings]
     return {
-        "passed": not findings,
+        "passed": not found,
         "checks": dict(verdict.checks),
-        "findings": [asdict(finding) for finding in findings],
+        "findings": [one.plain() for one in found],
     }
+
+
+def _of(pairs: list[Pair], finding: Finding) -> _Found:
+    outputs = {pair.output.name for pair in pairs}
+    return _Found(finding, tuple(sorted({pair.name for pair in pairs})), outputs.pop() if len(outputs) == 1 else "")
 
 
 def _instances(source: Path, destination: Path, report: Path) -> list[dict[str, Any]]:
     if not source.exists() or not destination.is_dir():
         raise FolderError(f"{destination if source.exists() else source} is not there")
+    check_apart(source, destination)
     try:
         instances: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["instances"]
         for one in instances:
@@ -98,16 +128,17 @@ def _pairs(instances: list[dict[str, Any]], source: Path, destination: Path, rep
         if Path(output).name != output:
             raise FolderError(f"{report} names an output that is not in {destination}")
         path = source if source.is_file() else source / str(one["source"])
-        yield Pair(path, destination / output, one.get("sha256"))
+        yield Pair(path, destination / output, one.get("sha256"), str(one["source"]))
 
 
-def _unreported(instances: list[dict[str, Any]], source: Path, destination: Path, report: Path) -> Iterator[Finding]:
+def _unreported(instances: list[dict[str, Any]], source: Path, destination: Path, report: Path) -> Iterator[_Found]:
     """Find source files that the report says nothing of: nobody may be missing."""
     reported = {str(one["source"]) for one in instances}
-    for path in files_below(source, without=destination):
+    for path in files_below(source):
         name = path.name if source.is_file() else path.relative_to(source).as_posix()
         if name not in reported and path.resolve() != report.resolve():
-            yield Finding("source-unreported", "", "", "a file of the source that the report does not name")
+            rule = "a file of the source that the report does not name"
+            yield _Found(Finding("source-unreported", "", "", rule), sources=(name,))
 
 
 def _missing(pair: Pair) -> Finding | None:
@@ -118,14 +149,15 @@ def _missing(pair: Pair) -> Finding | None:
     return None
 
 
-def _strangers(destination: Path, pairs: Iterable[Pair], report: Path) -> Iterator[Finding]:
+def _strangers(destination: Path, pairs: Iterable[Pair], report: Path) -> Iterator[_Found]:
     """Find files in the destination that no source stands behind; the report itself may be there."""
     known = {pair.output.name for pair in pairs}
     if report.resolve().parent == destination.resolve():
         known.add(report.name)
     for path in sorted(destination.iterdir()):
         if path.name not in known:
-            yield Finding("output-added", "", "", "a file that the report does not name stands in the destination")
+            rule = "a file that the report does not name stands in the destination"
+            yield _Found(Finding("output-added", "", "", rule), output=path.name)
 
 
 def _finding(kind: str, output: Path, rule: str) -> Finding:

@@ -5,25 +5,29 @@ Made from the rules and tables themselves, so that it cannot say anything else t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pydicom.datadict import keyword_for_tag
 
 from anonymizer import scope, wording
-from anonymizer.engine import markers, tables
+from anonymizer.changes import Change, changes
+from anonymizer.engine import content, markers, tables
 from anonymizer.engine.profile import (
     BASIC_CODE,
+    CLEAN_DESCRIPTORS,
     OPTION_CODES,
     RETAIN_UIDS,
     Profile,
     load_profile,
     profile_names,
 )
-from anonymizer.engine.rules import Rules
+from anonymizer.engine.rules import DATES, DESCRIPTIONS, Rules
 from anonymizer.engine.vocabulary import shipped
-from anonymizer.lines import Line, counts, inserted, line_of, lines, text_of
+from anonymizer.lines import Line, counts, inserted, lines, text_of
 
 _STRUCTURED = "clean_structured_content"
+_CONTENT = frozenset({0x0040A730, *content.VALUES})
+_ICC_PROFILE, _ICONS = 0x00282000, 0x00880200
 
 
 def statement(profile: Profile, file: str = "") -> str:
@@ -36,35 +40,38 @@ def statement(profile: Profile, file: str = "") -> str:
     """
     rules = Rules(profile)
     table = lines(profile)
+    changed = changes(rules)
     sections = [
         f"# Conformance statement: profile `{profile.name}`",
         _origin(profile, file),
         *_claims(rules),
-        *_changes(rules),
-        *_attributes(table),
+        *_changes(profile, changed),
+        *_attributes(table, changed),
         "## Pseudonyms",
         wording.PSEUDONYMS,
         "## Dates and times",
-        wording.DATES[1 if profile.moves_dates else 2 if profile.keeps_dates else 0],
+        _dates(profile, table),
+        *_own(changed, lambda one: one.now.vr in DATES),
         "## Descriptions",
         _descriptions(profile),
+        *_own(changed, lambda one: one.now.vr in DESCRIPTIONS),
         "## Content items",
         _content(profile),
+        *_own(changed, lambda one: one.tag in _CONTENT),
         "## Private attributes",
         wording.PRIVATE if rules.keeps_private else "None stays.",
         "## Referential integrity",
-        wording.REFERENCES + (wording.RETAINED_UIDS if RETAIN_UIDS in profile.options else wording.NEW_UIDS),
+        *_references(profile, table, changed),
         *_inserted(rules),
         "## Pictures",
         wording.PICTURES,
+        *_own(changed, lambda one: one.tag in {_ICC_PROFILE, _ICONS}),
         *_classes(),
         *_syntaxes(),
         "## Restrictions",
         wording.RESTRICTIONS,
         "## Every attribute",
-        "One line an attribute: what happens to it, the code that it follows, and where that code stands. The first "
-        "action holds wherever no other is named; the others are named with the Type that asks for them, if any IOD "
-        "gives the attribute that Type anywhere.",
+        wording.EVERY_ATTRIBUTE,
         _table(
             ("tag", "attribute", "VR", "action", "code", "from"),
             ((one.tag, one.name, one.vr, one.action, one.code, one.why) for one in table),
@@ -98,30 +105,28 @@ def _claims(rules: Rules) -> Iterable[str]:
     if rules.moves_devices:
         yield (
             "Retain Device Identity is done but not claimed: with Modified Dates, eleven attributes say both K and C, "
-            "and the stricter is done."
+            "and the stricter is done. The gate believes nothing but claims, so it holds an output in which a name or "
+            "number of a device stands."
         )
 
 
-def _changes(rules: Rules) -> Iterable[str]:
+def _changes(profile: Profile, changed: list[Change]) -> Iterable[str]:
     """Yield what a site has changed: each attribute, each word."""
-    profile = rules.profile
-    if not (profile.overrides or profile.words):
+    if not (changed or profile.words):
         return
     yield "## The site's own changes"
-    if profile.overrides:
-        without = Rules(Profile.of(profile.name, options=profile.options, words=profile.words))
-        weakened = rules.weakened
+    if changed:
         yield _table(
             ("attribute", "the site says", "what happens", "without it", "lets more stand than the profile"),
             (
                 (
-                    f"{text_of(tag)} {line_of(tag, rules).name}",
-                    word,
-                    line_of(tag, rules).action,
-                    line_of(tag, without).action,
-                    "yes, so no code is claimed" if tag in weakened else "no",
+                    one.name,
+                    one.word,
+                    one.now.action,
+                    one.before.action,
+                    "yes, so no code is claimed" if one.weakens else "no",
                 )
-                for tag, word in profile.overrides
+                for one in changed
             ),
         )
         yield wording.CHANGES
@@ -130,24 +135,55 @@ def _changes(rules: Rules) -> Iterable[str]:
         yield ", ".join(f"`{word}`" for word in profile.words)
 
 
-def _attributes(table: list[Line]) -> Iterable[str]:
+def _own(changed: list[Change], concerns: Callable[[Change], bool]) -> Iterable[str]:
+    """Yield which of a site's changes the sentences before are not true of."""
+    if meant := [one for one in changed if one.tells and concerns(one)]:
+        yield wording.OWN_CHANGES + "\n\n" + _listed(f"{one.name}: {one.now.action}" for one in meant)
+
+
+def _attributes(table: list[Line], changed: list[Change]) -> Iterable[str]:
     yield "## Attributes"
     rows = len(tables.confidentiality_rows())
-    yield wording.ATTRIBUTES.format(edition=tables.EDITION, rows=rows, newer=len(tables.newer()))
+    own = ", but for what the site's own changes say above" if changed else ""
+    yield wording.ATTRIBUTES.format(edition=tables.EDITION, rows=rows, newer=len(tables.newer()), own=own)
+    yield wording.WHERE
     counted = [(action, str(count)) for action, count in counts(table).most_common()]
     yield _table(("action", "rows"), [*counted, ("all", str(rows))])
 
 
+def _dates(profile: Profile, table: list[Line]) -> str:
+    if profile.moves_dates:
+        return wording.MODIFIED_DATES
+    if profile.keeps_dates:
+        return wording.FULL_DATES
+    devices = [one.name for one in table if one.vr in DATES and one.action.startswith("keep")]
+    return wording.DATES_OF_DEVICES.format(names=", ".join(devices)) if devices else wording.NO_DATES
+
+
+def _references(profile: Profile, table: list[Line], changed: list[Change]) -> Iterable[str]:
+    yield wording.REFERENCES
+    kept = ", ".join(one.name for one in changed if one.keeps_uid)
+    if RETAIN_UIDS in profile.options:
+        replaced = [f"{one.tag} {one.name}" for one in table if one.vr == "UI" and "new UID" in one.action]
+        listed = [name for name in replaced if name.startswith("(")]
+        yield wording.RETAINED_UIDS.format(names=", ".join(listed))
+    elif kept:
+        yield wording.KEPT_UIDS.format(kept=kept)
+    else:
+        yield wording.NEW_UIDS
+    if lost := ", ".join(one.name for one in changed if one.loses):
+        yield wording.LOST_REFERENCES.format(lost=lost)
+
+
 def _descriptions(profile: Profile) -> str:
-    if "clean_descriptors" in profile.options:
+    if CLEAN_DESCRIPTORS in profile.options:
         return wording.CLEANED.format(words=len(shipped().words), own=len(profile.words))
     return "None is cleaned: descriptions go as the Basic profile says. " + wording.MEANINGS
 
 
 def _content(profile: Profile) -> str:
     text = wording.CLEANED_CONTENT if _STRUCTURED in profile.options else wording.REPLACED_CONTENT
-    if _STRUCTURED in profile.options:
-        text += "\n\nConcepts of persons:\n\n" + _concepts("people")
+    text += "\n\n" + wording.PERSONS + "\n\n" + _concepts("people")
     if profile.moves_dates or (profile.keeps_dates and _STRUCTURED in profile.options):
         text += "\n\n" + wording.EVENTS + "\n\n" + _concepts("events")
     return text

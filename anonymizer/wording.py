@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 ATTRIBUTES = """\
-Table E.1-1 of PS3.15 {edition}, all {rows} rows, at every depth of every sequence. A code such as X/Z/D is resolved
-by the strictest Type that the object's IOD gives the attribute at that place (1C as 1, 2C as 2); where the IOD is
-unknown, by its last letter. X/Z/U* keeps the sequence with new UIDs, since references have to hold. A D where the
-IOD defines no such attribute removes it (Note 13). A dummy is one constant for each VR: `DEIDENTIFIED`, for a name
-`DEIDENTIFIED^DUMMY`, 19000101, 000000, 0; where the source says just that, a second one. A sequence coded D keeps
-its items, coded strings and references; a row of the table inside it gets the Basic profile's action, whatever
-option retains it elsewhere, but for dates that move and UIDs that are retained; every other text, name, number,
-date and code becomes a dummy. A link (VR UR) never stays: where an option retains it, it gets the Basic profile's
-action. Nothing is encrypted. What the table does not name is treated by its VR, closed by default. Of an attribute
-that is newer than the dictionary ({newer} rows), an option retains only a value that the file gives the VR of
-PS3.6. What stays has to be of its VR's repertoire, and no more than the attribute may have; any other value gets
-the Basic profile's action, or goes where no row names it."""
+Table E.1-1 of PS3.15 {edition}, all {rows} rows, at every depth of every sequence{own}. A code such as X/Z/D is
+resolved by the strictest Type that the object's IOD gives the attribute at that place (1C as 1, 2C as 2); where the
+IOD is unknown, by its last letter. X/Z/U* keeps the sequence with new UIDs, since references have to hold. A D
+where the IOD defines no such attribute removes it (Note 13). A dummy is one constant for each VR: `DEIDENTIFIED`,
+for a name `DEIDENTIFIED^DUMMY`, 19000101, 000000, 0; where the source says just that, a second one. A sequence
+coded D keeps its items, coded strings and references; a row of the table inside it gets the Basic profile's action,
+whatever option retains it elsewhere, but for dates that move and UIDs that are retained; every other text, name,
+number, date and code becomes a dummy. A link (VR UR) never stays: where an option retains it, it gets the Basic
+profile's action. Nothing is encrypted. What the table does not name is treated by its VR, closed by default. Of an
+attribute that is newer than the dictionary ({newer} rows), an option retains only a value that the file gives the
+VR of PS3.6. What stays has to be of its VR's repertoire, and no more than the attribute may have; any other value
+gets the Basic profile's action, or goes where no row names it."""
+
+WHERE = """\
+What is in reports stands under [Content items](#content-items), what private attributes there are under [Private
+attributes](#private-attributes), and what becomes of frames, icons, overlays, curves and ICC profiles under
+[Pictures](#pictures). [Every attribute](#every-attribute) has its line at the end."""
+
+EVERY_ATTRIBUTE = """\
+One line an attribute: what happens to it, the code that it follows, and where that code stands. The first action
+holds wherever no other is named; the others are named with the Type that asks for them, if any IOD gives the
+attribute that Type anywhere. Overlays, such as OverlayData (6000,3000), curves, private attributes and what no row
+names have their lines at the end. Content Sequence (0040,A730), the tree of a report, has one line; what becomes of
+each item in it stands under [Content items](#content-items)."""
 
 CHANGES = """\
 `keep` of a sequence treats each of its items as any other. In a sequence coded D, `keep` and `clean` hold for
@@ -46,18 +58,27 @@ subject is "id", Issuer of Patient ID and Patient ID; where the issuer is absent
 unless it names one). Without a Patient ID it is "study" and the Study Instance UID, so that two unknown patients
 never become one. An item that names another patient has that one's pseudonyms and shift."""
 
-DATES = (
-    "None stays: removed, empty or the dummy 19000101, as an attribute's code and Type ask. Longitudinal Temporal "
-    "Information Modified (0028,0303) is REMOVED.",
-    """All dates of a patient move back by one number of whole weeks, one to ten years, drawn from the patient's ID
-under the site's key: days of the week, order and intervals stay, also from study to study. Times stay. A date or time
-that is none becomes the dummy. Dates of devices, trials and vocabularies do not move, since a known one would show
-by how much: they get the Basic profile's action. Longitudinal Temporal Information Modified (0028,0303) is
-MODIFIED; or REMOVED where the source said so already, and then dates and times become dummies.""",
-    "They stay as they are where they are valid dates; the date of birth does not, nor does any date in a sequence "
-    "coded D, for it could be one. Longitudinal Temporal Information Modified (0028,0303) is UNMODIFIED, or what the "
-    "source says that is stricter.",
-)
+NO_DATES = """\
+None stays: removed, empty or the dummy 19000101, as an attribute's code and Type ask. Longitudinal Temporal
+Information Modified (0028,0303) is REMOVED."""
+
+DATES_OF_DEVICES = """\
+None of a patient stays: removed, empty or the dummy 19000101, as an attribute's code and Type ask. Dates and times
+of devices stay where they are valid, under Retain Device Identity: {names}. Longitudinal Temporal Information
+Modified (0028,0303) is REMOVED."""
+
+MODIFIED_DATES = """\
+Dates that the column of the option names move back, all those of a patient by one number of whole weeks, one to ten
+years, drawn from the patient's ID under the site's key: days of the week, order and intervals stay, also from study
+to study. Times stay. A date or time that is none becomes the dummy. The date and time of birth do not move, nor do
+dates of devices, trials and vocabularies, since a known one would show by how much: they get the Basic profile's
+action. Longitudinal Temporal Information Modified (0028,0303) is MODIFIED; or REMOVED where the source said so
+already, and then dates and times become dummies."""
+
+FULL_DATES = """\
+They stay as they are where they are valid dates; the date and time of birth do not, nor does any date in a sequence
+coded D, for it could be one. Longitudinal Temporal Information Modified (0028,0303) is UNMODIFIED, or what the
+source says that is stricter."""
 
 MEANINGS = """\
 A code stays where its scheme is a public one that can have given it; a hospital's own becomes a dummy. The meaning
@@ -80,29 +101,44 @@ In Content Sequence (0040,A730) texts stay when every word is of the vocabulary,
 A content item whose concept is a person's, or is not of a public scheme, is replaced whole: its texts, names,
 numbers and codes become dummies."""
 
+PERSONS = """\
+In other sequences, such as Protocol Context Sequence (0040,0440), an item whose concept is a person's is replaced
+likewise. Concepts of persons:"""
+
 EVENTS = """\
 But a Date, Time or DateTime of a content item is treated as other dates are where its concept is one of these
-events of the imaging, and by the Basic profile's action everywhere else: it could be a date of birth."""
+events of the imaging, and by the Basic profile's action everywhere else, in cells of tables too: it could be a date of
+birth."""
 
 PRIVATE = """\
 Those stay that Table E.3.10-1 lists, found by private creator, group and the low byte of the element, with their
-creators. Numbers, coded strings and binary values stay, UIDs are replaced, dates are treated as others are, texts
-stay when they are of the vocabulary, and sequences are looked into. All others go. A pointer (VR AT) at an
-attribute that went stays, and tells no more than which one it was; the Private Creator that stands beside it stays
-where the table lists it, and is the dummy elsewhere."""
+creators, but none in a sequence coded D. Numbers, coded strings and binary values stay, UIDs are replaced, texts stay
+when they are of the vocabulary, and sequences are looked into. The table lists no date, no time and no name. All
+others go. A pointer (VR AT) at an attribute that went stays, and tells no more than which one it was; the Private
+Creator that stands beside it stays where the table lists it, and is the dummy elsewhere."""
 
 REFERENCES = """\
-Its scope is the project under the site's key: one source UID has one UID in the output, in every instance, study,
-run and year, wherever it stands, and no two share one. So every reference that resolved in the source resolves in
-the output, and one that dangled still does. One patient is one patient, and one study one study, in the whole
-project.
-"""
+Its scope is the project under the site's key: wherever a source UID is replaced, in every instance, study, run and
+year, one UID takes its place, and no two share one. One patient is one patient, and one study one study, in the whole
+project."""
 
-NEW_UIDS = "No UID of an instance, series, study or frame of reference stays; those that the standard registers do."
+NEW_UIDS = """\
+Every UID is replaced, but those that the standard registers. So a reference that resolved in the source resolves in
+the output, unless its attribute goes, and one that dangled still does."""
 
 RETAINED_UIDS = """\
-Retain UIDs holds: a valid UID stays as it is where that column of the table has a K; one that is none, and one of
-any other attribute, is replaced."""
+Retain UIDs holds: a valid UID stays as it is where that column of the table has a K. One that is none is replaced,
+and so is one of any other attribute: {names}, private ones, and whatever no row names. A reference between UIDs that
+stay, or between UIDs that are replaced, still resolves; one from the one kind to the other does not."""
+
+KEPT_UIDS = """\
+The site's own changes keep these UIDs: {kept}. Every other one is replaced, but those that the standard registers. So
+a reference that resolved in the source resolves in the output if both its ends are replaced, or both stay, and is
+broken if only one is kept."""
+
+LOST_REFERENCES = "The site's own changes take these away or empty them, with every reference in them: {lost}."
+
+OWN_CHANGES = "The site's own changes come before what is said here, of these:"
 
 INSERTED = """\
 Patient's Name (0010,0010) and Patient ID (0010,0020) are inserted where they are missing, with the pseudonym. Codes
@@ -138,7 +174,10 @@ names."""
 RESTRICTIONS = """\
 An object whose pixels may show writing is held by its SOP class; so is any whose Burned In Annotation says anything
 but NO, or whose Image Type or Conversion Type says that it shows a screen. Nobody looks for writing, or for faces,
-in others: Clean Pixel Data and Clean Recognizable Visual Features are neither done nor claimed. A file that is no
-valid DICOM is held, and so is whatever cannot be read to its end. In a flow one
-held instance holds its study, unless the site has chosen that it holds only itself and what points at it. An output has
-still to pass the gate, which compares source and output without the key and the rules."""
+in others: Clean Pixel Data and Clean Recognizable Visual Features are neither done nor claimed. What is no
+valid DICOM is never released, nor is what cannot be read to its end.
+
+What else a held instance holds is the site's choice and not the profile's. In a flow it holds its study, or with
+`hold = "instance"` only itself and what points at it. By hand, `entwash anonymize` holds it alone. Two patients in one
+study hold the study everywhere. In a flow an output has still to pass the gate, which compares source and output
+without the key and the rules; by hand `entwash verify` asks it."""

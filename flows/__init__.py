@@ -5,6 +5,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     the flow: drain a site, one task a study            route
     one run: its beginning, its end, what it did        run
     what a run at one site works with                   desk
+    what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
     one study, from the hospital to the cloud           study
     what of it may leave, and why the rest may not      proof

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,10 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anonymizer import AnonymizerError, Key, load_profile, profile_names
-from anonymizer.folder import Settings, anonymize_folder, files_below, summary
+from anonymizer import OPTION_CODES, AnonymizerError, Key, load_profile, profile_names
+from anonymizer.errors import FolderError
+from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files_below, is_report, summary
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
+from flows.held.page import advice
 
 __all__ = ["app"]
 
@@ -50,12 +53,28 @@ ProjectName = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"entwash {version('entwash')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; the application's own help is shown for this."""
+
+
 @app.command()
 def keygen(
     file: Annotated[Path, typer.Argument(help="Where the key goes; a file that is there is never overwritten.")],
     project: Annotated[
-        str, typer.Option("--project", metavar="NAME", help="Print the key id that this project's records show.")
-    ] = "",
+        str | None,
+        typer.Option("--project", metavar="NAME", help="Print the key's id in this project, as `entwash keyid` does."),
+    ] = None,
 ) -> None:
     """Make a secret key: 64 hexadecimal digits in a file that only you can read.
 
@@ -66,13 +85,36 @@ def keygen(
         key = Key.generate(file)
     except AnonymizerError as error:
         _stop(error)
-    typer.echo(f"key id {key.key_id(project)}")
+    if project:
+        typer.echo(f"key id {key.key_id(project)}")
+
+
+@app.command()
+def keyid(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A key file, made by `entwash keygen`.")],
+    project: ProjectName,
+) -> None:
+    """Print the id of a key in a project: 8 hexadecimal digits that reports and lineage tables show.
+
+    It tells which of a site's keys made a record, and says nothing about the key. In two projects one key has two
+    ids, so that nobody can tell from records that they belong together.
+    """
+    try:
+        typer.echo(f"key id {Settings(file, project).anonymizer().pseudonyms.key_id}")
+    except AnonymizerError as error:
+        _stop(error)
 
 
 @app.command()
 def anonymize(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A file, or a folder with anything in it.")],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Receives {SOPInstanceUID}.dcm files.")],
+    destination: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DST",
+            help="Receives {SOPInstanceUID}.dcm files: a folder apart from SRC, new, empty, or of an earlier run.",
+        ),
+    ],
     key: KeyFile,
     project: ProjectName,
     profile: Annotated[str, typer.Option("--profile", metavar="NAME", help=f"What stays: {_PROFILES}.")] = "research",
@@ -81,10 +123,14 @@ def anonymize(
         typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON. It holds your paths."),
     ] = None,
     issuer: Annotated[
-        str, typer.Option("--issuer", metavar="NAME", help="Of patient IDs without one: the site's default_issuer.")
+        str,
+        typer.Option(
+            "--issuer", metavar="NAME", help="Issuer of patient IDs that name none; default_issuer of a site."
+        ),
     ] = "",
     prefix: Annotated[
-        str, typer.Option("--prefix", metavar="TEXT", help="Of PatientID: the project's patient_id_prefix.")
+        str,
+        typer.Option("--prefix", metavar="TEXT", help="What PatientID begins with; patient_id_prefix of a project."),
     ] = "DEID-",
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="Processes; the output is the same for any number.")
@@ -92,9 +138,14 @@ def anonymize(
 ) -> None:
     """Anonymize a file or a folder tree.
 
-    Each instance is released as a file of its own, or held with a reason. What is held stays where it is.
+    Each instance is released as a file of its own, or held with a reason; a held one holds no other. What is held stays
+    where it is. Files that are no DICOM are counted apart; one that is called .dcm and is none is held. A file that
+    stands twice in SRC is one output.
 
-    Ends with 0 when all were released, 3 when some were held, 2 when it could not begin.
+    A second run over the same SRC gives the same files, and adds what was missing. Nothing in DST is overwritten: an
+    output of other bytes, as another profile makes it, holds the instance.
+
+    Ends with 0 when all were released, 3 when some were held, 2 when it could not begin or SRC has no DICOM file.
     """
     settings = Settings(key, project, profile, patient_id_prefix=prefix, default_issuer=issuer)
     if report:
@@ -108,23 +159,37 @@ def anonymize(
     if report:
         _write_json(report, result)
     totals = result["totals"]
-    typer.echo(f"{totals['read']} files read, {totals['released']} released, {totals['held']} held")
+    typer.echo(_counted(totals))
     for line in _reasons(result["instances"]):
         _messages.print(line, markup=False)
+    if others := earlier_outputs(destination, answers):
+        said = (
+            f"{destination} also holds outputs of earlier runs with other files, keys, projects or prefixes ({others})"
+        )
+        _messages.print(f"{said}; this run's report does not name them", markup=False)
+    if not report and totals["read"] > totals["released"]:
+        _messages.print("--report FILE writes which files these are, and why", markup=False)
+    if totals["read"] == totals["not_dicom"]:
+        _stop(FolderError(f"{source} has no DICOM file in it"))
     raise typer.Exit(SOME_HELD if totals["held"] else ALL_RELEASED)
 
 
 @app.command()
 def verify(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="What was anonymized.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="What was anonymized, as `entwash anonymize` was given it.")
+    ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="What came out.")],
     pairs: Annotated[
-        Path, typer.Option("--pairs", metavar="REPORT", help="The report of `entwash anonymize`: who became whom.")
+        Path,
+        typer.Option("--pairs", metavar="REPORT", help="The report of `entwash anonymize --report`: who became whom."),
     ],
 ) -> None:
     """Prove an output without the key: references, identifiers, dates, pixels, completeness.
 
-    Prints JSON: what was checked and every finding, with kind, instance and tag path, never a value.
+    Prints JSON: what was checked and every finding, with its kind, the instance and its files, the tag path, the rule
+    that was broken and what to do; never a value of a data set. It names your files, as the report does. At the end
+    stands, apart from the JSON, how many findings there are of each kind.
 
     Ends with 0 when nothing was found, 1 when something was, 2 when it could not begin.
     """
@@ -134,7 +199,10 @@ def verify(
         result = prove_folder(source, destination, pairs)
     except AnonymizerError as error:
         _stop(error)
+    for finding in result["findings"]:
+        finding["advice"] = advice(finding["kind"])
     typer.echo(json.dumps(result, indent=2))
+    _messages.print(_found(result), markup=False)
     raise typer.Exit(0 if result["passed"] else FINDINGS)
 
 
@@ -175,7 +243,13 @@ profiles = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Read what a profile does: attribute by attribute, against another, or as a conformance statement.",
+    help=f"""Read what a profile does: attribute by attribute, against another, or as a conformance statement.
+
+    Profiles are {", ".join(profile_names())}, and files of a site's own, which extend one of them; README.md shows one.
+    Options that such a file can add and remove, by the columns of Table E.1-1:
+
+    {chr(10).join(f"    - {option}" for option in OPTION_CODES).strip()}
+    """,
 )
 app.add_typer(profiles, name="profile")
 
@@ -185,7 +259,10 @@ def show(name: ProfileName) -> None:
     """Print one line an attribute: tag, name and VR, what happens to it, the code that it follows, and why.
 
     An action alone holds where the object's IOD says Type 3; where another Type asks for another action, both
-    are named.
+    are named. What stands behind "else" happens to a value that the first cannot be done to.
+
+    Codes are those of Table E.1-1a: X remove, Z empty or dummy, D dummy, U new UID, K keep, C clean. Where a site's own
+    file says something of the attribute, its word stands there.
     """
     from anonymizer.lines import lines  # noqa: PLC0415 - and all tables with it
 
@@ -205,14 +282,17 @@ def diff(
 ) -> None:
     """Show on real files what becomes of attributes otherwise under B than under A, and in how many instances.
 
-    First come instances that one profile holds and the other releases, with the reason; at the end stands how many
-    files were read, compared, held by both, and no DICOM. Nothing is written, no key is needed, and no value is shown.
+    An attribute is gone, empty, replaced or kept. First come instances that one profile holds and the other releases,
+    with the reason; at the end stands how many files were read, compared, held by both, and no DICOM. Nothing is
+    written, no key is needed, and no value is shown.
     """
     from anonymizer.difference import compared  # noqa: PLC0415 - as above
 
     try:
         chosen = [load_profile(name) for name in (first, second)]
         files = list(files_below(source))
+        if not files:
+            raise FolderError(f"{source} has no file in it")
     except AnonymizerError as error:
         _stop(error)
     found = compared(chosen[0], chosen[1], map(_read, files))
@@ -252,17 +332,10 @@ def _check_report(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
-    if path.is_file() and not _is_report(path):
+    if path.is_file() and not is_report(path):
         _stop(OSError(f"report {path} is a file of another kind already; it is left as it is"))
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         _stop(OSError(f"report {path} cannot be written: name a file in a folder of yours"))
-
-
-def _is_report(path: Path) -> bool:
-    try:
-        return "instances" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
@@ -275,9 +348,29 @@ def _write_json(path: Path, result: dict[str, Any]) -> None:
         _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
 
 
+def _found(result: dict[str, Any]) -> str:
+    """Say in one line what was compared and found."""
+    checks, kinds = result["checks"], Counter(finding["kind"] for finding in result["findings"])
+    compared = f"{checks['instances']} instances compared, {checks['searched']} outputs searched"
+    if not kinds:
+        return f"{compared}: nothing was found" if checks["instances"] else f"{compared}: there was nothing to prove"
+    files = {(finding["output"], *finding["sources"]) for finding in result["findings"]} - {("",)}
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{compared}: {kinds.total()} findings in {len(files)} files ({listed})"
+
+
+def _counted(totals: dict[str, int]) -> str:
+    twice = totals["released"] - totals["outputs"]
+    outputs = f" as {totals['outputs']} outputs ({twice} stand twice)" if twice else ""
+    return (
+        f"{totals['read']} files read: {totals['released']} released{outputs}, {totals['held']} held, "
+        f"{totals['not_dicom']} not DICOM"
+    )
+
+
 def _reasons(instances: list[dict[str, Any]]) -> list[str]:
     """Return one line a reason, the most frequent first."""
-    counts = Counter(instance["reason"] for instance in instances if instance["reason"])
+    counts = Counter(instance["reason"] for instance in instances if instance["status"] == "held")
     return [f"  {count} held: {reason}" for reason, count in counts.most_common()]
 
 

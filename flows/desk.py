@@ -28,7 +28,8 @@ THREADS = 8
 class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
-    `hold` says what one held instance holds: its study, or itself and what points at it.
+    `hold` says what one held instance holds: its study, or itself and what points at it. `stable_age` is the
+    StableAge of the hospital's Orthanc, in seconds.
 
     Safe to use from many threads. A context manager: what it opened, it closes.
     """
@@ -42,6 +43,7 @@ class Desk:
     spool: Path
     run_id: str
     hold: Hold = "study"
+    stable_age: int = 60
     _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -81,6 +83,7 @@ class Desk:
                 spool=sites.lineage / "spool",
                 run_id=run_id,
                 hold=site.hold,
+                stable_age=site.stable_age,
                 _opened=opened.pop_all(),
             )
 

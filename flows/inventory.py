@@ -1,21 +1,21 @@
 """Finding work: what is stable at the hospital and not yet settled in the ledger.
 
-The doorbell only says "look". What there is to do stands in the hospital's own inventory, so that an event
-that was lost costs nothing but the time until the next look.
+The doorbell only says "look". What there is to do stands in the hospital's own change feed and inventory, so that an
+event that was lost costs nothing but the time until the next look: see :mod:`flows.look`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.orthanc import StudyAtSite
-from flows.records import Seen, Settled
+from flows.records import FoundBy, Seen, Settled
 
-__all__ = ["Work", "find_work"]
+__all__ = ["Inventory", "Work", "find_work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Work:
         How many the hospital has.
     release : str
         The ledger's record of the latest release of the study; "" if nobody released it.
+    found_by : str
+        How the run came by it.
     """
 
     orthanc_id: str = field(repr=False)
@@ -41,34 +43,85 @@ class Work:
     study_instance_uid: str
     instances: int
     release: str = ""
+    found_by: FoundBy = "sweep"
+
+
+class Inventory:
+    """What of a hospital's studies is not settled; each state of a study is found once.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the site.
+    tried : set of str, optional
+        Snapshots that were found before. The found ones are added.
+    """
+
+    def __init__(self, desk: Desk, tried: set[str] | None = None) -> None:
+        self._desk = desk
+        self._tried = set() if tried is None else tried
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learn what the ledger knows by now."""
+        # The outcomes first: a release that comes in between is seen, or waits for the next run.
+        self._settled = self._desk.ledger.settled(self._desk.site, self._desk.project)
+        self._releases = self._desk.ledger.releases(self._desk.site, self._desk.project)
+        self._settings = self._desk.settings
+
+    @property
+    def has_releases(self) -> bool:
+        """Tell whether a study that somebody released was not tried again so far."""
+        return any(
+            work not in self._settled or self._settled[work].release < release
+            for work, release in self._releases.items()
+        )
+
+    def works(
+        self,
+        studies: Iterable[StudyAtSite],
+        found_by: Callable[[bool], FoundBy],
+        only: Container[str] | None = None,
+    ) -> list[Work]:
+        """Return those of the studies that are to be moved, and record that they were seen.
+
+        Parameters
+        ----------
+        studies : iterable of StudyAtSite
+            Stable ones.
+        found_by : callable
+            Tells how the run came by a study, given whether it is new or changed; it is not if it was held as it is.
+        only : container of str, optional
+            Work tokens of the studies that are asked for; all without it.
+        """
+        found: list[Work] = []
+        for study in studies:
+            work, snapshot = _tokens(self._desk, study)
+            if only is not None and work not in only:
+                continue
+            release, settled = self._releases.get(work, ""), self._settled.get(work)
+            if snapshot in self._tried or _is_settled(settled, snapshot, self._settings, release):
+                continue
+            self._tried.add(snapshot)
+            is_new = settled is None or settled.snapshot != snapshot
+            works = _work(self._desk, study, work, snapshot)
+            found += [replace(one, release=release, found_by=found_by(is_new)) for one in works]
+        record_seen(self._desk, found)
+        return found
 
 
 def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -> list[Work]:
-    """Return the stable studies that are not settled, and record that they were seen.
+    """Return all stable studies that are not settled, whether anything told of them or not.
 
     Parameters
     ----------
     tried : set of str
-        Snapshots that this run has worked on; each is tried once in a run. The found ones are added.
+        Snapshots that were found before; the found ones are added.
     only : container of str, optional
         Work tokens of the studies that are asked for; all without it.
     """
-    # The outcomes first: a release that comes in between is seen, or waits for the next run.
-    settled = desk.ledger.settled(desk.site, desk.project)
-    releases = desk.ledger.releases(desk.site, desk.project)
-    settings = desk.settings
-    found: list[Work] = []
-    for study in desk.hospital.stable_studies():
-        work, snapshot = _tokens(desk, study)
-        if only is not None and work not in only:
-            continue
-        release = releases.get(work, "")
-        if snapshot in tried or _is_settled(settled.get(work), snapshot, settings, release):
-            continue
-        tried.add(snapshot)
-        found.extend(replace(one, release=release) for one in _work(desk, study, work, snapshot))
-    record_seen(desk, found)
-    return found
+    inventory = Inventory(desk, tried)
+    return inventory.works(desk.hospital.stable_studies(), lambda is_new: "sweep" if is_new else "retry", only)
 
 
 def record_seen(desk: Desk, found: list[Work]) -> None:
@@ -85,6 +138,7 @@ def record_seen(desk: Desk, found: list[Work]) -> None:
                 source_instances=work.instances,
                 run_id=desk.run_id,
                 seen_at=now,
+                found_by=work.found_by,
             )
             for work in found
         ]
@@ -96,8 +150,6 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[
         instances = desk.hospital.count_instances(study.orthanc_id)
     except GoneError:
         return  # deleted since it was listed: there is nothing left to move
-    if not instances:
-        return
     yield Work(
         orthanc_id=study.orthanc_id,
         source_uid=study.study_instance_uid,

@@ -134,7 +134,7 @@ def _verdict(outputs: Sequence[Output], before: Earlier | None, known: Iterable[
             )
         gate.add(evidence)
     for output in outputs:
-        gate.search(contents(output.path))
+        gate.search(contents(output.path), output.report.sop_instance_uid)
     return gate.verdict()
 
 

@@ -14,6 +14,9 @@ from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 Trigger = Literal["doorbell", "schedule", "manual"]
+FoundBy = Literal["feed", "sweep", "first-look", "retry"]
+"""How a run came by a study: the change feed told it; the inventory has it and the feed did not tell it; there was no
+feed to go on from; it was held, and is tried again though it did not change."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
 
@@ -99,6 +102,7 @@ class Seen(Record):
     source_instances: int
     run_id: str
     seen_at: datetime
+    found_by: FoundBy = "sweep"
 
 
 @dataclass(frozen=True, kw_only=True)

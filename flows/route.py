@@ -10,7 +10,8 @@ from prefect.client.schemas import State
 from flows.artifacts import publish
 from flows.desk import Desk
 from flows.errors import FlowsError, TerminalError, TransientError
-from flows.inventory import Work, find_work
+from flows.inventory import Work
+from flows.look import Look
 from flows.records import StudyOutcome
 from flows.run import Tally, recorded_run
 from flows.sites import load_sites
@@ -64,10 +65,11 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
     sites = load_sites(only=site)
     with recorded_run(sites, site, trigger) as (desk, tally):
         desk.check()
-        tried: set[str] = set()
-        while found := find_work(desk, tried):
+        look = Look(desk, thorough=trigger != "doorbell")
+        while found := look.find():
             get_run_logger().info("%s: %d studies to move", site, len(found))
             _drain(desk, found, tally)
+        look.over(waiting=bool(tally.waiting))
         publish(desk, tally)
         tally.raise_if_waiting()
 

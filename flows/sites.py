@@ -71,7 +71,10 @@ class Project(Closed):
 
 
 class Site(Closed):
-    """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there."""
+    """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
+
+    `stable_age` is its Orthanc's StableAge, in seconds.
+    """
 
     name: str
     server: Server
@@ -79,6 +82,7 @@ class Site(Closed):
     work_pool: str
     default_issuer: str
     hold: Hold
+    stable_age: int
 
 
 class Sites(Closed):
@@ -171,6 +175,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 work_pool=row.work_pool or name,
                 default_issuer=row.default_issuer,
                 hold=row.hold or form.project.hold,
+                stable_age=row.stable_age,
             )
             for name, row in form.sites.items()
             if only in {None, name}

@@ -114,6 +114,7 @@ class SiteRow(ServerRow):
     work_pool: _Text | None = None
     default_issuer: Annotated[str, AfterValidator(_issuer)] = ""
     hold: Hold | None = None  # the project's, where nothing is said
+    stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
 
 
 class ProjectRow(Closed):

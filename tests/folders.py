@@ -42,7 +42,7 @@ def tree(folder: Path, files: dict[str, bytes]) -> Path:
 
 @cache
 def mixed() -> dict[str, bytes]:
-    """Return files of many kinds: 14 to be released, 4 to be held."""
+    """Return files of many kinds: 14 to be released, 1 to be held, 3 that are no DICOM."""
     scan = studies.ct(7, 1, 1, 4, rows=16)
     files = {f"scan/{number}": studies.to_bytes(ds) for number, ds in enumerate(scan)}
     files |= {f"mr/{number}.dcm": studies.to_bytes(ds) for number, ds in enumerate(studies.mr(8, 1, 1, 3, rows=16))}
@@ -71,4 +71,4 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def reasons(report: dict[str, Any]) -> dict[str, str]:
     """Return the code of each reason, by source."""
-    return {one["source"]: one["reason"].split(":")[0] for one in report["instances"] if one["status"] == "held"}
+    return {one["source"]: one["reason"].split(":")[0] for one in report["instances"] if one["status"] != "released"}

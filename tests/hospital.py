@@ -33,6 +33,7 @@ class Place:
     hospital: OrthancServer
     cloud: OrthancServer
     folder: Path
+    stable_age: int = 0
 
     def write_sites(self, **project: str) -> Path:
         """Write key and sites file of the site `north`."""
@@ -45,7 +46,7 @@ class Place:
             f'[cloud]\nurl = "{self.cloud.url}"\nusername = "{USERNAME}"\npassword_env = "ENTWASH_CLOUD_PASSWORD"\n'
             f"[project]\n{settings}"
             f'[sites.north]\nurl = "{self.hospital.url}"\nusername = "{USERNAME}"\n'
-            f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\n'
+            f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\nstable_age = {self.stable_age}\n'
         )
         return path
 

@@ -101,8 +101,10 @@ TEXTS: Final = DATES | DESCRIPTIONS | {"PN", "AE", "UR", "AS"}
 NUMBERS: Final = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 # In a sequence that is replaced these say how the object hangs together: codes, counts and references.
 STRUCTURE: Final = frozenset({"CS", "AT", "US", "SS", "UL", "SL", "UV", "SV", "UI", "SQ"})
-# DateTime, Date and Time of a content item: of what, its concept tells, and no scene plants one of an event.
-_OF_A_CONCEPT: Final = frozenset({0x0040A120, 0x0040A121, 0x0040A122})
+# DateTime, Date and Time of a content item, and in a cell of a table: of what, a concept tells, and no scene plants one
+# of an event.
+_OF_A_CONCEPT: Final = frozenset({0x0040A120, 0x0040A121, 0x0040A122, 0x00720061, 0x00720063, 0x0072006B})
+_CELLS: Final = 0x0040A808
 _OF_CODES: Final = frozenset({0x00080106, 0x00080107})  # Context Group Version and Local Version
 _OWN_PSEUDONYMS: Final = frozenset({0x00100010, 0x00100020, 0x00080050, 0x00200010})
 
@@ -159,6 +161,7 @@ class Oracle:
         if inside.gone or fate in {Fate.REMOVED, Fate.EMPTY} or (step.tag >> 16 & 1 and inside.replaced):
             return _Inside(gone=True)
         replaced = fate is Fate.DUMMY or (inside.replaced and step.tag not in kept()["structure"])
+        replaced = replaced or step.tag == _CELLS  # of a table: what stands there, only its column tells
         return _Inside(replaced=replaced, cleaned=(inside.cleaned or self._cleans(step.tag)) and not replaced)
 
     def _cleans(self, tag: int) -> bool:
@@ -179,6 +182,7 @@ class Oracle:
             return Fate.PSEUDONYM
         row = rows_by_tag().get(tag)
         fate = self._unlisted(tag, vr) if row is None else self._listed(row, attribute, place)
+        cleaned = cleaned or (tag in kept()["described"] and "clean_descriptors" in self._options)
         if cleaned and fate is Fate.DUMMY and attribute.harmless and vr in DESCRIPTIONS:
             return Fate.KEPT
         return fate
@@ -222,9 +226,10 @@ class Oracle:
             return Fate.KEPT if harmless else Fate.REMOVED
         return Fate.KEPT if vr and vr not in TEXTS else Fate.REMOVED
 
-    @staticmethod
-    def _unlisted(tag: int, vr: str) -> Fate:
+    def _unlisted(self, tag: int, vr: str) -> Fate:
         """By decision 3: no row lists it, so its VR decides."""
+        if tag in kept()["patient"] and "retain_patient_characteristics" not in self._options:
+            return Fate.REMOVED
         if tag in kept()["text"] or (vr in NUMBERS and keyword_for_tag(tag)):
             return Fate.KEPT
         if not keyword_for_tag(tag):

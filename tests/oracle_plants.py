@@ -41,9 +41,9 @@ _RANGES = {
 }
 
 # Every date stands in one year, and none moves by less than one: so no moved date is another's canary.
-_FIRST_DAY = "1980"
+_FIRST_DAY = "1981"
 _CANARY = re.compile(
-    rb"(?=(ZQ\d{6}|1\.9\.1\d{6}|13370\.\d{6}|1337\d{6}|133742\.\d{6}|1980(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d)|093Y"
+    rb"(?=(ZQ\d{6}|1\.9\.1\d{6}|13370\.\d{6}|1337\d{6}|133742\.\d{6}|1981(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d)|093Y"
     rb"|1\.2\.826\.0\.1\.3680043\.10\.990[.\d]*))"
 )
 

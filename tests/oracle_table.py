@@ -103,8 +103,10 @@ def kept() -> dict[str, frozenset[int]]:
     data = tomllib.loads(_text("kept.toml"))
     keywords = {
         "text": [keyword for group in data["text"].values() for keyword in group],
+        "described": data["described"]["attributes"],
         "structure": data["structure"]["sequences"],
         "fixed_dates": data["fixed_dates"]["attributes"],
+        "patient": data["patient"]["attributes"],
     }
     return {name: frozenset(tag_for_keyword(one) or 0 for one in names) for name, names in keywords.items()}
 

@@ -805,7 +805,9 @@ def test_a_hundred_megabytes_of_frames_are_scanned_in_a_moment() -> None:
 def test_a_frame_is_answered_alike_whatever_came_before_it() -> None:
     """A header that had nothing to go is remembered."""
     longer = PLAIN.replace(HUFFMAN, segment(0xC4, HUFFMAN[4:] + WORDS))
-    behind = [PLAIN.replace(EOI, piece + EOI) for piece in (FRAME, SOI, segment(0xE0, JFIF[4:]), HUFFMAN)]
+    lines = segment(0xDC, b"\x00\x04")  # their number, once and behind the first scan (ISO 10918-1 B.2.5)
+    behind = [PLAIN.replace(EOI, piece + EOI) for piece in (FRAME, SOI, segment(0xE0, JFIF[4:]), HUFFMAN, lines)]
+    behind += [one.replace(HUFFMAN, HUFFMAN + lines) for one in (PLAIN, behind[-1])]
     frames = [PLAIN, b"".join([SOI, adobe(1), *JPEG_PIECES[1:]]), WORDS + PLAIN, longer, PLAIN[:-2], *behind]
     alone = []
     for frame in frames:

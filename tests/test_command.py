@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,10 @@ def test_verify_passes_what_anonymize_made(proven: tuple[Path, Path, Path]) -> N
 
 
 def test_verify_passes_with_nothing_to_prove(tmp_path: Path, key: Path) -> None:
-    source = tree(tmp_path / "source", {"a": b"text"})
+    source = tree(tmp_path / "source", {"a.dcm": b"text"})
     anonymized(source, tmp_path / "out", key)
-    assert verified((source, tmp_path / "out", tmp_path / "out.json"))[0] == 0
+    told = entwash("verify", source, tmp_path / "out", "--pairs", tmp_path / "out.json")
+    assert (told.exit_code, "there was nothing to prove" in told.stderr) == (0, True)
 
 
 def test_verify_finds_an_output_that_was_changed(proven: tuple[Path, Path, Path]) -> None:
@@ -64,7 +66,11 @@ def test_verify_finds_an_output_that_was_changed(proven: tuple[Path, Path, Path]
     assert (code, found["passed"]) == (1, False)
     about = [one for one in found["findings"] if one["instance"] == path.stem]
     assert {"output-changed", "identifier-left"} <= {one["kind"] for one in about}
-    assert all(list(one) == ["kind", "instance", "path", "rule"] for one in found["findings"])
+    keys = ["kind", "instance", "path", "rule", "output", "sources", "advice"]
+    assert all(list(one) == keys and one["advice"] for one in found["findings"])
+    report = json.loads(proven[2].read_text())
+    sources = [one["source"] for one in report["instances"] if one["output"] == path.name]
+    assert all((one["output"], one["sources"]) == (path.name, sources) for one in about)
     assert "Beispielowitz" not in shown
 
 
@@ -75,6 +81,32 @@ def test_verify_finds_an_output_that_was_cut(proven: tuple[Path, Path, Path], cu
     code, found, _ = verified(proven)
     assert code == 1
     assert "output-changed" in {one["kind"] for one in found["findings"] if one["instance"] == path.stem}
+    assert all(one["output"] for one in found["findings"])
+
+
+def test_verify_ends_with_one_line_that_counts_findings_by_kind(proven: tuple[Path, Path, Path]) -> None:
+    source, destination, report = proven
+    clean = entwash("verify", source, destination, "--pairs", report)
+    assert clean.stderr == "14 instances compared, 14 outputs searched: nothing was found\n"
+    one = sorted(destination.iterdir())[0]
+    one.unlink()
+    (destination / "a").write_bytes(b"")
+    (destination / "b").write_bytes(b"")
+    told = entwash("verify", source, destination, "--pairs", report).stderr.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith("13 instances compared, 13 outputs searched: ")
+    assert "2 output-added" in told[0]
+    assert "1 output-missing" in told[0]
+
+
+def test_verify_names_each_of_two_outputs_that_nobody_can_read(proven: tuple[Path, Path, Path]) -> None:
+    broken = sorted(proven[1].iterdir())[:2]
+    for path in broken:
+        path.write_bytes(b"")
+    _, found, _ = verified(proven)
+    unreadable = [one for one in found["findings"] if one["kind"] == "unreadable"]
+    assert {one["output"] for one in unreadable} == {path.name for path in broken}
+    assert all(one["sources"] for one in unreadable)
 
 
 def test_verify_finds_an_output_that_is_missing(proven: tuple[Path, Path, Path]) -> None:
@@ -89,8 +121,9 @@ def test_verify_finds_a_file_that_no_source_stands_behind(proven: tuple[Path, Pa
     (proven[1] / "Quillfeather.dcm").write_bytes(samples.ct())
     code, found, shown = verified(proven)
     assert code == 1
-    assert [one["kind"] for one in found["findings"]] == ["output-added"]
-    assert "Quill" not in shown
+    (added,) = found["findings"]
+    assert (added["kind"], added["output"], added["sources"]) == ("output-added", "Quillfeather.dcm", [])
+    assert "Bartholomew" not in shown  # what is in the file, unlike its name
 
 
 def test_a_report_that_lies_beside_the_outputs_is_no_stranger(proven: tuple[Path, Path, Path]) -> None:
@@ -115,7 +148,8 @@ def test_verify_finds_a_source_that_nobody_reported(proven: tuple[Path, Path, Pa
     (destination / gone["output"]).unlink()
     code, found, _ = verified(proven)
     assert code == 1
-    assert "source-unreported" in {one["kind"] for one in found["findings"]}
+    (missing,) = (one for one in found["findings"] if one["kind"] == "source-unreported")
+    assert missing["sources"] == [gone["source"]]
 
 
 def test_issuer_and_prefix_are_those_of_a_site(tmp_path: Path, key: Path) -> None:
@@ -196,6 +230,27 @@ def test_keygen_makes_a_key_prints_its_id_and_nothing_else(tmp_path: Path) -> No
     assert "never overwritten" in again.stderr
 
 
+def test_keyid_prints_the_id_that_records_of_a_project_show(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct()})
+    report = anonymized(source, tmp_path / "out", key)
+    told = entwash("keyid", key, "--project", "demo")
+    assert (told.exit_code, told.stdout) == (0, f"key id {report['key_id']}\n")
+    assert entwash("keyid", key, "--project", "other").stdout != told.stdout
+    assert key.read_text().strip() not in told.output
+    assert entwash("keyid", key, "--project", "").exit_code == 2
+    missing = entwash("keyid", tmp_path / "none.key", "--project", "demo")
+    assert (missing.exit_code, "entwash keygen" in missing.stderr) == (2, True)
+
+
+def test_keygen_prints_no_id_without_a_project_since_no_record_would_show_it(tmp_path: Path) -> None:
+    assert entwash("keygen", tmp_path / "new.key").stdout == ""
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    told = entwash("--version")
+    assert (told.exit_code, told.stdout) == (0, f"entwash {version('entwash')}\n")
+
+
 @pytest.mark.parametrize("where", [".", "/", "", "nowhere/new.key"])
 def test_keygen_ends_with_2_where_no_key_can_be_written(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,6 +266,7 @@ def test_keygen_ends_with_2_where_no_key_can_be_written(
     [
         [],
         ["keygen"],
+        ["keyid"],
         ["anonymize"],
         ["verify"],
         ["run"],
@@ -237,6 +293,7 @@ def test_the_help_says_what_the_exit_codes_mean() -> None:
 def test_every_command_is_tested_for_its_help() -> None:
     assert {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} == {
         "keygen",
+        "keyid",
         "anonymize",
         "verify",
         "run",

@@ -140,6 +140,19 @@ def test_a_table_as_long_as_its_descriptor_says_stays(entries: int, bits: int, o
         assert len(kept) == octets
 
 
+@pytest.mark.parametrize("how", [samples.EXPLICIT, samples.BIG], ids=["little", "big"])
+@pytest.mark.parametrize("vr", ["US", "SS", "UN"])
+def test_a_palette_stays_whose_data_call_themselves_what_editions_before_2004_let_them(
+    vr: str, how: samples.How
+) -> None:
+    colours = [samples.lut_descriptor(RED_DESCRIPTOR, 4, how), element(RED_DATA, vr, bytes(range(8)), how)]
+    for anonymizer in (samples.engine(), samples.slowly()):
+        result = anonymizer.anonymize(samples.ct(*colours, how=how))
+        assert isinstance(result, Released)
+        found = pydicom.dcmread(BytesIO(result.data))["RedPaletteColorLookupTableData"]
+        assert (found.VR, found.value) == ("OW", bytes(range(8)))
+
+
 @pytest.mark.parametrize("nested", [False, True], ids=["palette", "LUT"])
 @pytest.mark.parametrize(
     ("entries", "bits", "octets"), [(2, 16, 6), (3, 8, 8), (256, 8, 258), (65535, 16, 131072), (2, 16, 70000)]

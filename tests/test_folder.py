@@ -42,7 +42,7 @@ def test_neither_the_number_of_workers_nor_the_order_of_files_changes_a_byte(tmp
     for source, workers in ((plain, 1), (other, 1), (other, 3)):
         destination = tmp_path / f"out-{source.name}-{workers}"
         report = anonymized(source, destination, key, "--workers", workers)
-        assert report["totals"] == {"read": 18, "released": 14, "held": 4}
+        assert report["totals"] == {"read": 18, "released": 14, "outputs": 14, "held": 1, "not_dicom": 3}
         outputs.append(contents(destination))
     assert len(outputs[0]) == 14
     assert outputs[0] == outputs[1] == outputs[2]
@@ -91,7 +91,7 @@ def test_the_report_has_this_shape_and_no_other(tmp_path: Path, key: Path) -> No
     assert report["key_id"] == Key.load(key).key_id("demo")
     assert report["project"] == "demo"
     assert report["profile"] == {"name": "basic", "digest": load_profile("basic").digest}
-    assert report["totals"] == {"read": 18, "released": 14, "held": 4}
+    assert report["totals"] == {"read": 18, "released": 14, "outputs": 14, "held": 1, "not_dicom": 3}
     assert [one["source"] for one in report["instances"]] == sorted(mixed(), key=lambda name: name.split("/"))
     for one in report["instances"]:
         assert list(one) == ["source", "status", "reason", "output", "sha256"]
@@ -101,7 +101,7 @@ def test_the_report_has_this_shape_and_no_other(tmp_path: Path, key: Path) -> No
             assert re.fullmatch("[0-9a-f]{64}", one["sha256"])
             assert pydicom.dcmread(destination / one["output"]).SOPInstanceUID == one["output"].removesuffix(".dcm")
         else:
-            assert one["status"] == "held"
+            assert one["status"] == ("held" if one["source"] == "dump/screen.dcm" else "not-dicom")
             assert re.match(r"[a-z-]+: (\([0-9A-F]{4},[0-9A-F]{4}\) [A-Z]{2} )?\S", one["reason"])
             assert one["output"] is one["sha256"] is None
     assert reasons(report) == {
@@ -141,15 +141,18 @@ def test_the_destination_holds_outputs_and_nothing_else(tmp_path: Path, key: Pat
     ("files", "code"),
     [
         ({"a": "sample"}, 0),
-        ({"a": "sample", "b": "text"}, 3),
-        ({"b": "text"}, 3),
-        ({}, 0),
+        ({"a": "sample", "b": "text"}, 0),
+        ({"a": "sample", "b.dcm": "text"}, 3),
+        ({"a": "sample", "b": "screen"}, 3),
+        ({"b": "screen"}, 3),
+        ({"b": "text"}, 2),
+        ({}, 2),
     ],
 )
-def test_it_ends_with_0_when_all_were_released_and_3_when_some_were_held(
+def test_it_ends_with_0_when_all_were_released_3_when_some_were_held_and_2_without_any_dicom_file(
     files: dict[str, str], code: int, tmp_path: Path, key: Path
 ) -> None:
-    kinds = {"sample": samples.ct(), "text": b"text"}
+    kinds = {"sample": samples.ct(), "text": b"text", "screen": mixed()["dump/screen.dcm"]}
     source = tree(tmp_path / "source", {name: kinds[kind] for name, kind in files.items()})
     assert (
         entwash("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--workers", 1).exit_code
@@ -164,6 +167,12 @@ def test_it_ends_with_0_when_all_were_released_and_3_when_some_were_held(
         {"destination": "file"},
         {"destination": "file/below"},
         {"destination": "source"},
+        {"destination": "source/below/out"},
+        {"destination": "."},
+        {"destination": "link/out"},
+        {"source": "source/a", "destination": "source"},
+        {"destination": "others"},
+        {"source": "empty"},
         {"--key": "none.key"},
         {"--key": "file"},
         {"--key": "source"},
@@ -172,7 +181,7 @@ def test_it_ends_with_0_when_all_were_released_and_3_when_some_were_held(
         {"--workers": "0"},
         {"--workers": "many"},
     ],
-    ids=lambda wrong: "-".join(*wrong.items()),
+    ids=lambda wrong: "-".join(part for pair in wrong.items() for part in pair),
 )
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_it_ends_with_2_and_one_clear_line_when_it_cannot_begin(
@@ -180,6 +189,9 @@ def test_it_ends_with_2_and_one_clear_line_when_it_cannot_begin(
 ) -> None:
     tree(tmp_path / "source", {"a": samples.ct(), "b": instance(7)})
     (tmp_path / "file").write_bytes(b"a file\n")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "source")
+    tree(tmp_path / "others", {"Quillfeather.dcm": samples.ct()})
     (tmp_path / "open.key").write_bytes(key.read_bytes())
     (tmp_path / "open.key").chmod(0o644)
     given = {
@@ -230,11 +242,71 @@ def test_what_stands_there_with_other_bytes_is_left_and_the_instance_is_held(tmp
     assert second["instances"][1] == first["instances"][1]
 
 
-def test_one_file_twice_is_one_output(tmp_path: Path, key: Path) -> None:
-    source = tree(tmp_path / "source", {"a": samples.ct(), "again/a": samples.ct()})
+def test_one_file_twice_is_one_output_and_the_counts_say_so(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct(), "again/a": samples.ct(), "b": instance(2)})
     report = anonymized(source, tmp_path / "out", key)
-    assert report["totals"]["released"] == 2
-    assert len({one["output"] for one in report["instances"]}) == len(contents(tmp_path / "out")) == 1
+    assert report["totals"] == {"read": 3, "released": 3, "outputs": 2, "held": 0, "not_dicom": 0}
+    assert len({one["output"] for one in report["instances"]}) == len(contents(tmp_path / "out")) == 2
+    told = entwash("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--workers", 1)
+    assert told.stderr == ""
+    assert told.stdout == "3 files read: 3 released as 2 outputs (1 stand twice), 0 held, 0 not DICOM\n"
+
+
+def test_what_is_no_dicom_is_counted_apart_and_named_in_the_report_but_what_only_looks_broken_is_held(
+    tmp_path: Path, key: Path
+) -> None:
+    files = {"a": samples.ct(), "notes.txt": b"text", "empty": b"", "broken.DCM": b"text", "cut.dcm": b""}
+    source = tree(tmp_path / "source", files)
+    report = anonymized(source, tmp_path / "out", key)
+    assert {one["source"]: one["status"] for one in report["instances"]} == {
+        **{"a": "released", "notes.txt": "not-dicom", "empty": "not-dicom", "broken.DCM": "held", "cut.dcm": "held"}
+    }
+    assert all(one["reason"] for one in report["instances"] if one["status"] != "released")
+    assert report["totals"] == {"read": 5, "released": 1, "outputs": 1, "held": 2, "not_dicom": 2}
+
+
+def test_outputs_with_their_sources_uids_are_known_as_ours_and_sources_are_not(tmp_path: Path, key: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]')
+    source, out = tree(tmp_path / "source", {"a": instance(1), "b": instance(2)}), tmp_path / "out"
+    first = anonymized(source, out, key, "--profile", profile)
+    assert [one["output"] for one in first["instances"]] == [f"{samples.SERIES}.{number}.dcm" for number in (1, 2)]
+    assert anonymized(source, out, key, "--profile", profile) == first
+    (out / f"{samples.SERIES}.9.dcm").write_bytes(instance(9))
+    told = entwash("anonymize", source, out, "--key", key, "--project", "demo", "--profile", profile)
+    assert (told.exit_code, "did not put there (1)" in told.stderr) == (2, True)
+
+
+def test_whoever_asked_for_no_report_is_told_how_to_see_which_files_stay(tmp_path: Path, key: Path) -> None:
+    source = tree(tmp_path / "source", {"a": samples.ct(), "notes.txt": b"text"})
+    given = ("anonymize", source, tmp_path / "out", "--key", key, "--project", "demo", "--workers", 1)
+    assert "--report FILE" in entwash(*given).stderr
+    assert entwash(*given, "--report", tmp_path / "r.json").stderr == ""
+
+
+def test_a_source_without_any_dicom_file_is_said_and_still_reported(tmp_path: Path, key: Path) -> None:
+    given = ("--key", key, "--project", "demo", "--report", tmp_path / "r.json")
+    told = entwash("anonymize", tree(tmp_path / "source", {"a": b"text"}), tmp_path / "out", *given)
+    assert (told.exit_code, "has no DICOM file" in told.stderr) == (2, True)
+    assert [one["status"] for one in json.loads((tmp_path / "r.json").read_text())["instances"]] == ["not-dicom"]
+
+
+def test_a_destination_may_hold_what_earlier_runs_left_and_is_told_what_this_one_did_not_make(
+    tmp_path: Path, key: Path
+) -> None:
+    first, out = tree(tmp_path / "first", {"a": instance(1)}), tmp_path / "out"
+    given = ("--key", key, "--project", "demo", "--workers", 1, "--report", out / "any.name")
+    entwash("anonymize", first, out, *given)
+    (out / ".entwash-0123456789abcdef").mkdir()  # of a run that was killed
+    (out / ".any.name.part").write_bytes(b'{"inst')
+    again = entwash("anonymize", first, out, *given)
+    assert (again.exit_code, again.stderr) == (0, "")
+    other = entwash("anonymize", tree(tmp_path / "second", {"b": instance(2)}), out, *given)
+    assert (other.exit_code, len(list(out.glob("*.dcm")))) == (0, 2)
+    assert "projects or prefixes (1)" in other.stderr
+    (out / "table.json").write_text('{"rows": []}')
+    refused = entwash("anonymize", first, out, *given)
+    assert (refused.exit_code, "did not put there (1)" in refused.stderr) == (2, True)
 
 
 def test_one_uid_with_two_contents_holds_both(tmp_path: Path, key: Path) -> None:
@@ -339,16 +411,6 @@ def test_one_file_is_a_source_too(tmp_path: Path, key: Path) -> None:
     assert len(contents(tmp_path / "out")) == 1
 
 
-def test_a_destination_inside_the_source_is_not_read_as_source(tmp_path: Path, key: Path) -> None:
-    source = tree(tmp_path / "source", {"a": instance(1), "below/b": instance(2)})
-    destination = source / "below" / "out"
-    first = anonymized(source, destination, key)
-    (source / "below" / "out.json").unlink()
-    second = anonymized(source, destination, key)
-    assert first == second
-    assert first["totals"] == {"read": 2, "released": 2, "held": 0}
-
-
 def test_a_report_that_cannot_be_written_is_one_clear_line(tmp_path: Path, key: Path) -> None:
     source = tree(tmp_path / "source", {"a": samples.ct()})
     report = key / "report.json"  # below a file
@@ -396,8 +458,8 @@ def test_the_command_itself_runs_and_agrees_with_the_one_in_this_process(tmp_pat
         env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "LANG": "C"},
         cwd=tmp_path,
     )
-    assert (ended.returncode, ended.stdout) == (3, "18 files read, 14 released, 4 held\n")
-    assert ended.stderr.count("held:") == 2
+    assert (ended.returncode, ended.stdout) == (3, "18 files read: 14 released, 1 held, 3 not DICOM\n")
+    assert ended.stderr.count("held:") == 1
     assert json.loads(report.read_text()) == anonymized(source, tmp_path / "here", key)
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
@@ -475,6 +537,6 @@ def test_a_kill_in_the_middle_leaves_no_half_file_and_the_next_run_completes_it(
         assert left.items() <= whole.items()
     assert interrupted
     report = anonymized(source, destination, key, "--workers", workers)
-    assert report["totals"] == {"read": 120, "released": 120, "held": 0}
+    assert report["totals"] == {"read": 120, "released": 120, "outputs": 120, "held": 0, "not_dicom": 0}
     assert contents(destination) == whole
     assert [path.name for path in destination.iterdir() if not path.is_file()] == []

@@ -33,6 +33,12 @@ def test_every_kind_of_finding_has_its_advice_and_no_other() -> None:
     assert set(ADVICE["findings"]) == kinds()
 
 
+def test_every_kind_that_verify_adds_has_its_advice_and_no_other() -> None:
+    source = (ROOT / "anonymizer/proof.py").read_text("utf-8")
+    assert set(ADVICE["folder"]) == set(re.findall(r'"((?:source|output)-[a-z]+)"', source))
+    assert all(advice(kind) for kind in ADVICE["folder"])
+
+
 def test_every_code_of_the_flow_and_of_the_engine_has_its_advice() -> None:
     assert all(
         advice(code) for code in ("conflict", POINTS_AT_HELD, "burned-in-risk", "two-patients", "instance-twice")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom import datadict
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000, UID, CTImageStorage, JPEGBaseline8Bit, RLELossless, SecondaryCaptureImageStorage
 from typer.testing import CliRunner
@@ -18,10 +18,12 @@ from typer.testing import CliRunner
 from anonymizer import Anonymizer, Held, Key, Profile, ProfileError, load_profile, profile_names, scope
 from anonymizer.difference import Difference, compared
 from anonymizer.engine import tables
-from anonymizer.engine.overrides import FOR_PIXELS, OVERRIDES, faults_of, possible
+from anonymizer.engine.overrides import FIXED, FOR_PIXELS, OVERRIDES, faults_of, possible
+from anonymizer.engine.private import safe_private_rows
 from anonymizer.engine.profile import OPTION_CODES
 from anonymizer.engine.rules import Action, Rules
 from anonymizer.engine.types import occurring
+from anonymizer.engine.vocabulary import Vocabulary
 from anonymizer.lines import counts, lines
 from anonymizer.statement import statement
 from flows.cli import app
@@ -88,7 +90,21 @@ def test_a_site_extends_a_shipped_profile_by_option_and_by_attribute(tmp_path: P
         ('extends = "research"\n[attributes]\nNoSuchThing = "keep"', "NoSuchThing"),
         ('extends = "research"\n[attributes]\nStationName = "hide"', "'hide' is none of"),
         ('extends = "research"\n[attributes]\nPatientID = "keep"', "PatientID cannot be treated otherwise"),
-        ('extends = "research"\n[attributes]\n"(0009,1001)" = "keep"', "no attribute of the standard"),
+        ('extends = "research"\n[attributes]\n"(0009,1001)" = "keep"', "(0009,1001) is private: those that"),
+        ('extends = "research"\n[attributes]\nOverlayData = "keep"', "OverlayData cannot be treated otherwise"),
+        ('extends = "research"\n[attributes]\n"(6000,3000)" = "keep"', "overlays (groups 60xx) go"),
+        ('extends = "research"\n[attributes]\n"(5002,3000)" = "keep"', "curves (groups 50xx) go"),
+        ('extends = "research"\n[attributes]\n"(6000,0001)" = "keep"', "overlays (groups 60xx) go"),
+        ('extends = "research"\n[attributes]\nSourceImageIDs = "keep"', "repeating attributes"),
+        ('extends = "research"\n[attributes]\n"(0020,3102)" = "keep"', "repeating attributes"),
+        ('extends = "research"\n[attributes]\n"Patient Comments" = "keep"', "did you mean PatientComments?"),
+        ('extends = "research"\n[vocabulary]\nwords = ["Häuser"]', "other letters than a to z"),
+        ('extends = "research"\n[vocabulary]\nwords = ["1234"]', "is a number"),
+        ('extends = "research"\n[vocabulary]\nwords = ["q"]', "too short"),
+        (
+            'extends = "research"\n[vocabulary]\nwords = ["zq-protocol"]',
+            "list each by itself, in letters and digits: 'zq', 'p",
+        ),
         ('extends = "research"\n[attributes]\nRetrieveURL = "keep"', "'keep' is not possible: a link"),
         (
             'extends = "research"\n[attributes]\nMediaStorageSOPInstanceUID = "keep"',
@@ -147,6 +163,62 @@ def test_all_that_is_wrong_is_told_at_once_a_fault_a_line_under_the_name_of_the_
     assert first == f"profile {path} cannot be used:"
     assert len(others) == len(FAULTS)
     assert [sum(fault in line for line in others) for fault in FAULTS] == [1] * len(FAULTS)
+
+
+def test_a_text_with_other_letters_never_stays_as_the_advice_about_such_words_says() -> None:
+    assert not Vocabulary(["hauser"]).allows("Häuser")
+    with pytest.raises(ProfileError, match="leave the word out"):
+        Vocabulary(["Häuser"])
+
+
+def test_what_is_wrong_beside_a_list_that_holds_no_text_is_told_in_the_same_round(tmp_path: Path) -> None:
+    path = site(
+        tmp_path,
+        """
+        extends = "research"
+        [options]
+        add = ["retain_longitudinal_full_dates", 3]
+        [vocabulary]
+        words = ["two words", 5, "x", true]
+        """,
+    )
+    with pytest.raises(ProfileError) as told:
+        load_profile(path)
+    for fault in ("add has to be a list", "entries that are none: 2", "'two words'", "'x'", "exclude each other"):
+        assert fault in str(told.value)
+
+
+def test_what_depends_on_the_profile_that_is_extended_is_told_for_each_where_it_is_not_clear(tmp_path: Path) -> None:
+    text = '[options]\nadd = ["retain_longitudinal_full_dates"]\n[attributes]\nStudyDate = "uid"\nRows = "remove"'
+    with pytest.raises(ProfileError) as told:
+        load_profile(site(tmp_path, text))
+    lines_told = str(told.value).splitlines()[1:]
+    assert [line.strip().split(":")[0] for line in lines_told] == [
+        "extends has to name a shipped profile",
+        "StudyDate (DA)",
+        "Rows (US)",
+        'with extends = "research"',
+    ]
+    assert "exclude each other" in lines_told[-1]
+
+
+def test_whoever_asks_for_an_option_that_there_is_not_reads_which_there_are() -> None:
+    with pytest.raises(ProfileError) as told:
+        Profile.of("x", options=["retain_uid"])
+    shown = CliRunner().invoke(app, ["profile", "--help"]).stdout
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for option in OPTION_CODES:
+        assert option in str(told.value)
+        assert f"- {option} " in shown.replace("•", "-") + " "
+        assert f"`{option}`" in readme
+
+
+def test_the_readme_names_each_attribute_of_which_a_site_can_say_nothing() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"No word at all is taken for these:\n\n(.*?)\n\n", readme, flags=re.DOTALL)
+    named = set(re.findall(r"\w+", "".join(row.split("|")[1] for row in table.splitlines())))
+    for tags in FIXED.values():
+        assert {keyword_for_tag(number) for number in tags} <= named
 
 
 @pytest.mark.parametrize("command", [["show"], ["statement"], ["diff", "basic"]])
@@ -282,6 +354,18 @@ def test_a_line_says_what_happens_by_which_code_and_where_that_stands() -> None:
     assert "retain_longitudinal_modified_dates" in told["StudyDate"]
     assert "remove; empty where Type 2; dummy where Type 1" in told["DeviceSerialNumber"]
     assert "else remove" in told["SeriesDescription"]
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_line_of_a_row_shows_the_code_of_the_table_or_of_the_option_that_it_names(name: str) -> None:
+    rows = {row.tag: row for row in tables.confidentiality_rows()}
+    told = [line for line in lines(load_profile(name)) if line.tag in rows and line.why.startswith("Table E.1-1")]
+    assert len(told) > 640
+    for line in told:
+        row = rows[line.tag]
+        assert line.code == row.options.get(line.why.removeprefix("Table E.1-1, "), row.basic), line
+    pseudonyms = {line.name: line.code for line in told if line.action == "pseudonym"}
+    assert pseudonyms == {"PatientName": "Z", "PatientID": "Z/D", "AccessionNumber": "Z", "StudyID": "Z"}
 
 
 TYPES = {"Type 1": "1", "Type 2": "2", "Type 3": "3", "the IOD has none": ""}
@@ -511,6 +595,9 @@ def test_the_command_shows_states_and_compares(tmp_path: Path) -> None:
     assert "77.25" not in compared.output
     assert CliRunner().invoke(app, ["profile", "show", "none"]).exit_code == 2
     assert CliRunner().invoke(app, ["profile", "diff", "basic", "research", str(tmp_path / "no")]).exit_code == 2
+    (tmp_path / "empty").mkdir()
+    empty = CliRunner().invoke(app, ["profile", "diff", "basic", "research", str(tmp_path / "empty")])
+    assert (empty.exit_code, "no file in it" in empty.stderr) == (2, True)
 
 
 def test_equal_profiles_differ_in_nothing_and_what_was_read_is_told() -> None:
@@ -638,14 +725,97 @@ def test_the_statement_names_the_concepts_by_which_content_is_told_where_any_is(
     basic, research = (statement(load_profile(name)) for name in ("basic", "research"))
     structured = statement(Profile.of("x", options=["clean_structured_content"]))
     assert [dates in one for one in (basic, research, structured)] == [False, True, False]
-    assert [people in one for one in (basic, research, structured)] == [False, False, True]
+    assert all(people in one for one in (basic, research, structured))
     assert "coded D" in basic.split("## Content items")[1].split("##")[0]
 
 
 def test_a_statement_under_retain_uids_does_not_say_that_no_uid_stays() -> None:
     said = statement(Profile.of("x", options=["retain_uids"]))
     assert "Retain UIDs holds" in said
-    assert "No UID of an instance" not in said
+    assert "Every UID is replaced" not in said
+
+
+def section(said: str, name: str) -> str:
+    return said.split(f"## {name}\n")[1].split("\n## ", maxsplit=1)[0]
+
+
+def test_the_statement_does_not_promise_a_uid_or_a_reference_that_the_sites_own_changes_break() -> None:
+    said = section(statement(Profile.of("x", overrides={tag("FrameOfReferenceUID"): "keep"})), "Referential integrity")
+    assert "keep these UIDs: (0020,0052) FrameOfReferenceUID." in said
+    assert "Every UID is replaced" not in said
+    assert "broken if only one is kept" in " ".join(said.split())
+    lost = statement(Profile.of("x", overrides={tag("ReferencedImageSequence"): "remove"}))
+    assert "with every reference in them: (0008,1140) ReferencedImageSequence." in section(
+        lost, "Referential integrity"
+    )
+    plain = statement(Profile.of("x", overrides={tag("FrameOfReferenceUID"): "uid"}))
+    assert section(plain, "Referential integrity") == section(statement(Profile.of("x")), "Referential integrity")
+
+
+def test_a_uid_that_the_statement_says_is_kept_is_kept_and_what_points_at_it_is_not() -> None:
+    profile = Profile.of("x", overrides={tag("FrameOfReferenceUID"): "keep"})
+    frame, other = "1.2.826.0.1.77", tag("ReferencedFrameOfReferenceUID")
+    at = pydicom.dcmread(
+        BytesIO(released(profile, element(tag("FrameOfReferenceUID"), "UI", frame), element(other, "UI", frame)))
+    )
+    assert at.FrameOfReferenceUID == frame
+    assert at.ReferencedFrameOfReferenceUID.startswith("2.25.")
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "word"),
+    [
+        ("Dates and times", "StudyDate", "remove"),
+        ("Descriptions", "StudyDescription", "keep"),
+        ("Content items", "ContentSequence", "keep"),
+        ("Pictures", "ICCProfile", "remove"),
+        ("Pictures", "IconImageSequence", "keep"),
+    ],
+)
+def test_a_general_section_of_the_statement_names_the_change_that_it_is_not_true_of(
+    name: str, keyword: str, word: str
+) -> None:
+    said = statement(Profile.of("x", options=["retain_longitudinal_full_dates"], overrides={tag(keyword): word}))
+    changed = [part.splitlines()[0] for part in said.split("\n## ") if f" {keyword}: " in part]
+    assert changed == [name]
+    assert "come before what is said here" in section(said, name)
+
+
+def test_the_statement_says_which_dates_and_uids_an_option_keeps_or_replaces() -> None:
+    devices = section(statement(Profile.of("x", options=["retain_device_identity"])), "Dates and times")
+    assert devices.startswith("\nNone of a patient stays")
+    assert "DateOfLastCalibration" in devices
+    assert section(statement(Profile.of("x")), "Dates and times").startswith("\nNone stays")
+    uids = section(statement(Profile.of("x", options=["retain_uids"])), "Referential integrity")
+    assert "(0040,A124) UID" in uids
+    assert "(0020,000D)" not in uids
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_the_statement_leaves_to_the_site_what_else_a_held_instance_holds(name: str) -> None:
+    said = " ".join(section(statement(load_profile(name)), "Restrictions").split())
+    assert "the site's choice and not the profile's" in said
+    for way in (
+        "In a flow it holds its study",
+        '`hold = "instance"` only itself',
+        "`entwash anonymize` holds it alone",
+    ):
+        assert way in said
+
+
+def test_the_statement_says_of_private_dates_and_names_what_is_true_that_none_is_listed() -> None:
+    listed = {vr for *_, vr in safe_private_rows()}
+    assert not listed & {"DA", "DT", "TM", "PN"}
+    assert "lists no date, no time and no name" in statement(load_profile("research"))
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_whoever_looks_for_reports_or_overlays_in_a_statement_is_led_there(name: str) -> None:
+    said = statement(load_profile(name))
+    for link in re.findall(r"\]\(#([a-z-]+)\)", said):
+        assert f"## {link.replace('-', ' ')}" in said.lower()
+    assert re.search(r"^\| \(60xx,xxxx\) \| overlays: OverlayData.* \| remove \|", said, flags=re.MULTILINE)
+    assert "[Content items](#content-items)" in section(said, "Every attribute")
 
 
 def test_the_example_of_the_readme_is_a_profile(tmp_path: Path) -> None:

@@ -24,12 +24,15 @@ def test_the_two_commands_come_first() -> None:
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)]+)\)", README))
 def test_every_link_leads_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+    path, _, section = target.partition("#")
+    assert (ROOT / path).exists()
+    if section:
+        assert f"## {section.replace('-', ' ')}\n" in (ROOT / path).read_text(encoding="utf-8").lower()
 
 
 def test_every_command_that_it_shows_exists() -> None:
     shown = set(re.findall(r"entwash ([a-z]+)", README))
-    assert shown == {"anonymize", "held", "keygen", "profile", "run", "verify"}
+    assert shown == {"anonymize", "held", "keygen", "keyid", "profile", "run", "verify"}
     for command in shown:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 

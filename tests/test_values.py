@@ -11,6 +11,7 @@ from pydicom import uid
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
+from anonymizer import Released
 from tests import samples
 from tests.samples import (
     CONTENT,
@@ -417,7 +418,9 @@ def test_incoming_encrypted_attributes_tell_nothing() -> None:
     assert b"zq" not in released(samples.ct(sequence(0x04000500, inside)))
 
 
-@pytest.mark.parametrize("placeholder", ["19000101", "19700101", "11110101", "18581117", "99991231"])
+@pytest.mark.parametrize(
+    "placeholder", ["19000101", "19700101", "19800101", "11110101", "18581117", "20991231", "99991231"]
+)
 def test_a_date_that_stands_for_none_does_not_show_by_how_far_the_others_moved(placeholder: str) -> None:
     at = output(samples.ct(element(tag("ContentDate"), "DA", placeholder)))
     # One that is the dummy itself becomes a second one, so that nobody takes it for a kept value.
@@ -464,6 +467,20 @@ def test_a_measure_of_a_patient_stays_with_the_patients_characteristics_and_nowh
     data = samples.ct(element(tag(keyword), "DS", "31.25"))
     assert keyword not in output(data, "basic")
     assert output(data, "research")[keyword].value == 31.25
+
+
+def test_a_retained_uid_stays_beside_an_empty_one_and_beside_what_is_none() -> None:
+    listed = "1.2.3.4\\\\1.2.03\\1.2.840.10008.1.1"
+    result = samples.engine("retain_uids").anonymize(samples.ct(element(tag("IrradiationEventUID"), "UI", listed)))
+    assert isinstance(result, Released)
+    assert listed.encode().replace(b"1.2.03", samples.anonymizer().pseudonyms.uid("1.2.03").encode()) in result.data
+
+
+def test_a_code_for_a_patients_size_stays_with_the_patients_characteristics_and_nowhere_else() -> None:
+    size = samples.code("1153637007", "SCT", "Body height")
+    data = samples.ct(samples.sequence(tag("PatientSizeCodeSequence"), size))
+    assert "PatientSizeCodeSequence" not in output(data, "basic")
+    assert output(data, "research").PatientSizeCodeSequence[0].CodeValue == "1153637007"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Which attribute gets what
     what becomes of an attribute                        rules.Rules.rule, rules.Action        table_E_1-1.json
     what no row of the table names                      rules.Rules.unlisted                  kept.toml
     what goes although nothing would tell               rules.Rules.rule                      kept.toml [removed]
+    what persons type and no row names                  rules.Rules.rule                      kept.toml [described]
     which letter of X/Z/D                               rules.resolve, types.place_of         types.json
     attributes newer than pydicom's dictionary          rules.vr_of                           newer.toml
     options, and a site's own profile                   profile.load_profile                  ../profiles

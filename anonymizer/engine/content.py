@@ -14,8 +14,10 @@ from anonymizer.engine.concepts import public_code
 from anonymizer.engine.parse import Buffer, Element
 
 CONCEPT_NAME = 0x0040A043
-VALUES = frozenset({0x0040A120, 0x0040A121, 0x0040A122})
-"""DateTime, Date and Time: of what, only the concept tells."""
+VALUES = frozenset({0x0040A120, 0x0040A121, 0x0040A122, 0x00720061, 0x00720063, 0x0072006B})
+"""DateTime, Date and Time, and those in a cell of a table: of what, only the concept tells."""
+CELLS = 0x0040A808
+"""Cell Values Sequence: its items have no concept, but their column, somewhere else, may be of birth dates or ages."""
 _CODE_VALUE, _CODING_SCHEME, _LONG_CODE_VALUE = 0x00080100, 0x00080102, 0x00080119
 
 
@@ -31,9 +33,14 @@ class Concept(NamedTuple):
         return self._is_in("events")
 
     @property
+    def is_of_somebody(self) -> bool:
+        """Tell whether its value says who somebody is; so may that of a concept that cannot be read."""
+        return self._is_in("people") or self == _UNREADABLE
+
+    @property
     def is_of_nobody(self) -> bool:
         """Tell whether its value cannot say who somebody is: it is public, and none of a person's."""
-        return public_code(*self._texts) and not self._is_in("people")
+        return public_code(*self._texts) and not self.is_of_somebody
 
     def _is_in(self, kind: str) -> bool:
         return self._texts in _table()[kind]

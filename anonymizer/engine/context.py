@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from anonymizer.engine.concepts import public_code
-from anonymizer.engine.content import NO_CONCEPT, Concept
+from anonymizer.engine.content import CELLS, NO_CONCEPT, Concept
 from anonymizer.engine.private import Blocks, blocks_of
 from anonymizer.engine.pseudonyms import Pseudonyms, Subject
 from anonymizer.engine.rules import Rule, Rules
@@ -163,8 +163,11 @@ class Context:
         encodings = encodings_of(signs.character_set) if signs.character_set else self.encodings
         subject = self._subject(signs, encodings)
         designator, code = (text.decode("latin-1").strip("\0 ") for text in (signs.designator, signs.code))
-        if cleaned and signs.concept != NO_CONCEPT and not signs.concept.is_of_nobody:
-            replaced, cleaned = True, False  # its value is no text that could be cleaned, but a number, a code, an age
+        is_known = signs.concept == NO_CONCEPT or signs.concept.is_of_nobody
+        if tag == CELLS or signs.concept.is_of_somebody or (cleaned and not is_known):
+            # Its value is no text that could be cleaned, but a number, a code, an age: in any sequence, not in those
+            # of reports alone (a protocol's context says how old and how heavy somebody is).
+            replaced, cleaned = True, False
         return replace(
             self,
             rules=self.rules.inside(replaced=replaced),

@@ -14,9 +14,10 @@ _DT = re.compile(rf"(\d{{4}})(?:(\d{{2}})(?:(\d{{2}})({_TIME})?)?)?({_OFFSET})?"
 _TM = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
 _AS = re.compile(r"(\d{3})([DWMY])")
 
-# What programs write for "no date". Moved, it would show by how far; so would a year that no image was made in.
-_PLACEHOLDERS = frozenset({date(1970, 1, 1)})
-_FIRST_YEAR, _LAST_YEAR = 1920, 2100
+# What programs write for "no date", and a clock that forgot it. Moved, it would show by how far; so would a year in
+# which no image was made, and the last of the century, which stands for "never".
+_PLACEHOLDERS = frozenset({date(1970, 1, 1), date(1980, 1, 1)})
+_FIRST_YEAR, _LAST_YEAR = 1920, 2098
 OLDEST_AGE = "090Y"
 _OLDEST_YEARS = 89
 

@@ -5,16 +5,29 @@ A word is taken only where the engine can do what it says: which those are, the 
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterable
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import (  # type: ignore[attr-defined]  # RepeatersDictionary is untyped there
+    RepeatersDictionary,
+    dictionary_has_tag,
+    dictionary_VR,
+    keyword_dict,
+    keyword_for_tag,
+    repeater_has_tag,
+    tag_for_keyword,
+)
 
-from anonymizer.engine import deciding
+from anonymizer.engine import deciding, tables
 
 OVERRIDES = ("remove", "empty", "dummy", "uid", "clean", "keep")
 """What a site may say of an attribute, from what tells least to what tells most."""
 
 FULL_DATES, MODIFIED_DATES = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
+
+_TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
+_GROUPS = {"50": "curves (groups 50xx) go", "60": "overlays (groups 60xx) go"}
 
 DATES = frozenset({"DA", "DT", "TM"})
 # Texts that are made of words; a name, an address of a machine or a link is never cleaned.
@@ -28,7 +41,7 @@ def _tags(*keywords: str) -> frozenset[int]:
 
 
 # Not a site's to choose, and why.
-_FIXED = {
+FIXED = {
     "its pseudonym links what belongs together": _tags(
         *("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
         *("PatientName", "PatientID", "AccessionNumber", "StudyID"),
@@ -51,6 +64,41 @@ FOR_PIXELS = frozenset(deciding.DECIDING) | _tags(
     ),
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
 )
+
+
+def tag_named(attribute: str) -> int | str:
+    """Return the tag of what a site names by keyword or (gggg,eeee), or why no profile can say anything of it."""
+    match = _TAG.fullmatch(attribute)
+    tag = int(match[1] + match[2], 16) if match else tag_for_keyword(attribute)
+    if tag is None:
+        repeating = next((mask for mask, entry in RepeatersDictionary.items() if entry[4] == attribute), "")
+        return _nameless(attribute, repeating[:2]) if repeating else _unheard(attribute)
+    if tag >> 16 & 1:
+        return (
+            f"{attribute} is private: those that Table E.3.10-1 lists stay with the option retain_safe_private, and no "
+            "profile can name one; delete the line"
+        )
+    if tag in tables.newer():
+        return f"{attribute} is newer than the dictionary and treated as Table E.1-1 has it; delete the line"
+    if not dictionary_has_tag(tag):
+        if repeater_has_tag(tag) or f"{tag >> 24:02X}" in _GROUPS:
+            return _nameless(attribute, f"{tag >> 24:02X}")
+        return _unheard(attribute)
+    return tag
+
+
+def _nameless(attribute: str, group: str) -> str:
+    """Say why nothing can be said of an attribute that stands in many groups, or many times in one."""
+    what = _GROUPS.get(group, "repeating attributes are treated by their VR")
+    return f"{attribute} cannot be treated otherwise than it is: {what}, whatever a profile says; delete the line"
+
+
+def _unheard(attribute: str) -> str:
+    folded = {keyword.lower(): keyword for keyword in keyword_dict}
+    near = difflib.get_close_matches(re.sub(r"[\W_]", "", attribute).lower(), folded, n=1, cutoff=0.85)
+    return f"{attribute} is no attribute of the standard: give its keyword or (gggg,eeee)" + (
+        f"; did you mean {folded[near[0]]}?" if near else ""
+    )
 
 
 def possible(tag: int, options: Iterable[str]) -> tuple[str, ...]:
@@ -87,7 +135,7 @@ def _fixed(tag: int) -> str:
         return "File Meta Information is made new"
     if tag >> 16 < 0x0008 or dictionary_VR(tag) == "NONE":
         return "it is no part of a data set"
-    return next((reason for reason, tags in _FIXED.items() if tag in tags), "")
+    return next((reason for reason, tags in FIXED.items() if tag in tags), "")
 
 
 def _obstacle(tag: int, word: str, options: frozenset[str]) -> str:

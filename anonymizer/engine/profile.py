@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.datadict import dictionary_has_tag, tag_for_keyword
 
 from anonymizer.engine import concepts, content, private, tables, types, vocabulary
-from anonymizer.engine.overrides import FULL_DATES, MODIFIED_DATES, OVERRIDES, faults_of
+from anonymizer.engine.overrides import FULL_DATES, MODIFIED_DATES, OVERRIDES, faults_of, tag_named
 from anonymizer.errors import ProfileError
 
 # The options of Table E.1-1, by the names of its columns, with their codes of CID 7050.
@@ -33,10 +31,10 @@ OPTION_CODES = {
     "retain_institution_identity": "113112",
 }
 BASIC_CODE = "113100"
+CLEAN_DESCRIPTORS = "clean_descriptors"
 PATIENT_CHARACTERISTICS = "retain_patient_characteristics"
 RETAIN_UIDS = "retain_uids"
 
-_TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
 _SECTIONS = {"description": str, "extends": str, "options": dict, "attributes": dict, "vocabulary": dict}
 
 
@@ -159,25 +157,39 @@ def _extended(path: Path, data: dict[str, Any]) -> Profile:
     is_base = base in profile_names()
     if not is_base:
         faults.append(f"extends has to name a shipped profile: {', '.join(profile_names())}")
-    inherited = set(load_profile(str(base)).options) if is_base else set()
     added, removed = _lists(data, "options", ("add", "remove"), faults)
     (words,) = _lists(data, "vocabulary", ("words",), faults)
-    if is_base and (missing := sorted(set(removed) - inherited)):
-        faults.append(f"{base} has no option {', '.join(missing)} to remove")
     if both := sorted(set(added) & set(removed)):
         faults.append(f"added and removed at once: {', '.join(both)}")
     changes = _changes(data.get("attributes", {}), faults)
-    options = (inherited - set(removed)) | set(added)
-    faults += _faults(options, changes.items(), words)
+    faults += [*_unknown([*added, *removed]), *_faults_of_words(words)]
+    # Where nobody can tell which one is meant, what is wrong with either is told, so that it is not told next time.
+    bases = [str(base)] if is_base else profile_names()
+    of_bases = {one: _faults_of_choice(one, added, removed, changes) for one in bases}
+    faults += [fault for fault in of_bases[bases[0]] if all(fault in found for found in of_bases.values())]
+    for one, found in of_bases.items():
+        faults += [f'with extends = "{one}": {fault}' for fault in found if fault not in faults]
     if faults:
         raise _refused(str(path), faults)
     return Profile.of(
         path.stem,
-        options=options,
+        options=_chosen(str(base), added, removed),
         overrides=changes,
         words=words,
         description=data.get("description", f"{base}, with changes of the site's own"),
     )
+
+
+def _chosen(base: str, added: Iterable[str], removed: Iterable[str]) -> set[str]:
+    return (set(load_profile(base).options) - set(removed)) | set(added)
+
+
+def _faults_of_choice(base: str, added: Iterable[str], removed: Iterable[str], changes: Mapping[int, str]) -> list[str]:
+    """Return what is wrong with a site's choices beside the options of what it extends."""
+    inherited = load_profile(base).options
+    missing = sorted(one for one in set(removed) if one in OPTION_CODES and one not in inherited)
+    faults = [f"{base} has no option {', '.join(missing)} to remove"] if missing else []
+    return faults + _disagreeing(_chosen(base, added, removed), changes.items())
 
 
 def _lists(data: dict[str, Any], name: str, keys: tuple[str, ...], faults: list[str]) -> list[list[str]]:
@@ -186,20 +198,25 @@ def _lists(data: dict[str, Any], name: str, keys: tuple[str, ...], faults: list[
     if not isinstance(section, dict):
         return [[] for _ in keys]  # told already
     faults += [f"unknown: {key} in [{name}]" for key in section if key not in keys]
-    lists = [section.get(key, []) for key in keys]
-    faults += [f"{key} has to be a list of texts" for key, one in zip(keys, lists, strict=True) if not _is_texts(one)]
-    return [one if _is_texts(one) else [] for one in lists]
+    lists: list[list[str]] = []
+    for key in keys:
+        given = section.get(key, [])
+        entries = given if isinstance(given, list) else []
+        if not isinstance(given, list):
+            faults.append(f'{key} has to be a list of texts, such as {key} = ["…", "…"]')
+        lists.append([one for one in entries if isinstance(one, str)])
+        if others := len(entries) - len(lists[-1]):
+            faults.append(f"{key} has to be a list of texts in quotes; entries that are none: {others}")
+    return lists
 
 
 def _changes(attributes: object, faults: list[str]) -> dict[int, str]:
     """Return what a site says of attributes, by their tags; what it cannot say of any is added to the faults."""
     changes: dict[int, str] = {}
     for attribute, word in attributes.items() if isinstance(attributes, dict) else ():
-        tag = _tag_of(attribute)
-        if tag in tables.newer():
-            faults.append(f"{attribute} is newer than the dictionary and treated as Table E.1-1 has it")
-        elif tag is None or not dictionary_has_tag(tag):
-            faults.append(f"{attribute} is no attribute of the standard: give its keyword or (gggg,eeee)")
+        tag = tag_named(attribute)
+        if isinstance(tag, str):
+            faults.append(tag)
         elif not isinstance(word, str):
             faults.append(f"{attribute} has to be one of {', '.join(OVERRIDES)}")
         elif tag in changes:
@@ -213,34 +230,29 @@ def _is_other(data: dict[str, Any], name: str, kind: type) -> bool:
     return name in data and not isinstance(data[name], kind)
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _tag_of(attribute: str) -> int | None:
-    match = _TAG.fullmatch(attribute)
-    return int(match[1] + match[2], 16) if match else tag_for_keyword(attribute)
-
-
 def _refused(name: str, faults: Iterable[str]) -> ProfileError:
     return ProfileError("\n  ".join([f"profile {name} cannot be used:", *faults]))
 
 
-def _faults(options: Iterable[str], changes: Iterable[tuple[int, str]], words: Iterable[str]) -> list[str]:
+def _faults(options: Collection[str], changes: Iterable[tuple[int, str]], words: Iterable[str]) -> list[str]:
     """Return all that is wrong with a profile."""
-    chosen = sorted(options)
-    faults = [f"no such option: {option}" for option in chosen if option not in OPTION_CODES]
-    if FULL_DATES in chosen and MODIFIED_DATES in chosen:
-        faults.append(f"{FULL_DATES} and {MODIFIED_DATES} exclude each other (PS3.15 E.3.6)")
-    faults += [fault for tag, word in changes for fault in faults_of(tag, word, chosen)]
-    return [*faults, *_faults_of_words(words)]
+    return [*_unknown(options), *_disagreeing(options, changes), *_faults_of_words(words)]
+
+
+def _unknown(options: Iterable[str]) -> list[str]:
+    unknown = sorted({option for option in options if option not in OPTION_CODES})
+    return [f"no such option: {', '.join(unknown)}; there are: {', '.join(OPTION_CODES)}"] if unknown else []
+
+
+def _disagreeing(options: Collection[str], changes: Iterable[tuple[int, str]]) -> list[str]:
+    """Return which options exclude each other, and what cannot be said of an attribute beside them."""
+    faults = []
+    if FULL_DATES in options and MODIFIED_DATES in options:
+        faults.append(
+            f"{FULL_DATES} and {MODIFIED_DATES} exclude each other (PS3.15 E.3.6): name one of them under remove"
+        )
+    return [*faults, *(fault for tag, word in changes for fault in faults_of(tag, word, options))]
 
 
 def _faults_of_words(words: Iterable[str]) -> list[str]:
-    """Return which of a site's words are none; a vocabulary names the first alone."""
-    words = sorted(set(words))
-    try:
-        vocabulary.Vocabulary(words)
-    except ProfileError as error:
-        return [str(error)] if len(words) == 1 else [fault for word in words for fault in _faults_of_words([word])]
-    return []
+    return [fault for word in sorted(set(words)) if (fault := vocabulary.fault_of(word))]

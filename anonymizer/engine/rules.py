@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from anonymizer.engine import content, overrides, tables
 from anonymizer.engine.overrides import MODIFIED_DATES
 from anonymizer.engine.private import listed_vr
 from anonymizer.engine.profile import (
     BASIC_CODE,
+    CLEAN_DESCRIPTORS,
     OPTION_CODES,
     PATIENT_CHARACTERISTICS,
     RETAIN_UIDS,
@@ -80,6 +81,9 @@ _PSEUDONYMS = {
     0x00080050: Action.ACCESSION_NUMBER,
     0x00200010: Action.STUDY_ID,
 }
+_A_PSEUDONYM = (
+    "Table E.1-1, whose Z may be a dummy value (Table E.1-1a): a pseudonym, since empty ones would link nobody"
+)
 _ICC_PROFILE = 0x00282000
 
 DATES, DESCRIPTIONS = overrides.DATES, overrides.DESCRIPTIONS
@@ -88,6 +92,13 @@ _NUMBERS = frozenset({"CS", "AT", "DS", "IS", "FD", "FL", "SL", "SS", "SV", "UL"
 
 # Inside a sequence that is replaced, these still say how the object hangs together and nothing else.
 _STRUCTURAL = frozenset({"SQ", "UI", "CS", "AT", "US", "SS", "UL", "SL", "UV", "SV"})
+# But these are what an item or a cell of a table says (PS3.3 C.18.1, C.18.10): a measure, or whatever stands there.
+_RATIONAL = frozenset({0x0040A162, 0x0040A163})  # numerator and denominator, of which none can be zero
+_IN_CELLS = frozenset(
+    tag
+    for vr in ("CS", "SL", "SS", "SV", "UL", "US", "UV")
+    if (tag := tag_for_keyword(f"Selector{vr}Value")) is not None
+)
 # Versions of context groups stand beside the identifier of one, in any code item (PS3.3 Table 8.8-1, Type 1C), also
 # where the Types do not know the place.
 _OF_CODES = frozenset({0x00080106, 0x00080107})
@@ -274,11 +285,13 @@ class Rules:
         if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
             return Rule(Action.REMOVE, "X", "Table E.1-1, curves and overlays, the whole group")
         if tag in _PSEUDONYMS:
-            return Rule(_PSEUDONYMS[tag], "D", "pseudonyms, version 1")
+            return Rule(_PSEUDONYMS[tag], self._rows[tag].basic, _A_PSEUDONYM)
         if tag in self._rows:
             return self._listed(tag, vr, self._rows[tag], attribute_type)
         usual = self._unlisted(tag, vr)
-        if self._is_replaced and usual.action in _REPLACED and vr not in _STRUCTURAL:
+        if self._is_replaced and tag in _RATIONAL:
+            return Rule(Action.REMOVE, "X", "inside a sequence coded D")
+        if self._is_replaced and usual.action in _REPLACED and (vr not in _STRUCTURAL or tag in _IN_CELLS):
             return Rule(Action.DUMMY, "D", "inside a sequence coded D")
         return usual
 
@@ -331,6 +344,8 @@ class Rules:
             return Rule(Action.CREATOR, "C", "kept.toml, private creators", Action.DUMMY)
         if tag in kept.codes:
             return Rule(Action.CODE, "C", "kept.toml, codes")
+        if tag in kept.described and CLEAN_DESCRIPTORS in self._options:
+            return Rule(Action.CLEAN, "C", f"kept.toml, described, {CLEAN_DESCRIPTORS}", Action.DUMMY)
         if tag in kept.text or tag in kept.binary:
             return Rule(Action.KEEP, "K", "kept.toml")
         action = self.unlisted(vr)

@@ -93,6 +93,7 @@ class Kept:
     """
 
     text: frozenset[int]
+    described: frozenset[int]
     codes: frozenset[int]
     creators: frozenset[int]
     binary: frozenset[int]
@@ -112,6 +113,7 @@ def kept() -> Kept:
     data = tomllib.loads(text)
     return Kept(
         text=_tags(keyword for group in data["text"].values() for keyword in group),
+        described=_tags(data["described"]["attributes"]),
         codes=_tags(data["codes"]["attributes"]),
         creators=_tags(data["private_creators"]["attributes"]),
         binary=_tags([*data["binary"]["pictures"], *(one for shape in data["shapes"] for one in shape["attributes"])]),

@@ -137,8 +137,9 @@ def _keep(tag: int, vr: str, value: bytes, context: Context) -> bytes | None:
     if vr in {"UN", "UR"}:
         return None  # an attribute too new for the dictionary could be anything, and a link leads home
     if vr == "UI":
-        uids = b"\\".join([uid.strip(b"\0 ") for uid in value.split(b"\\")])
-        return uids if is_uid(uids) else _uid(tag, vr, value, context)
+        # Each by itself: none is to become another than elsewhere because its neighbour is empty or no UID.
+        uids = [uid.strip(b"\0 ") for uid in value.split(b"\\")]
+        return b"\\".join([uid if is_uid(uid) else _one_uid(uid, context) for uid in uids])
     if vr in _MOVES:
         return _keep_date(tag, vr, value, context)
     repertoire = _REPERTOIRES.get(vr)
@@ -238,8 +239,11 @@ def _dummy(_tag: int, vr: str, value: bytes, _context: Context) -> bytes | None:
 
 
 def _uid(_tag: int, _vr: str, value: bytes, context: Context) -> bytes | None:
-    uids = value.decode("latin-1").split("\\")
-    return "\\".join(context.pseudonyms.uid(uid) for uid in uids).encode("ascii")
+    return b"\\".join([_one_uid(uid, context) for uid in value.split(b"\\")])
+
+
+def _one_uid(uid: bytes, context: Context) -> bytes:
+    return context.pseudonyms.uid(uid.decode("latin-1")).encode("ascii")
 
 
 def _move_date(_tag: int, vr: str, value: bytes, context: Context) -> bytes | None:

@@ -39,8 +39,11 @@ _TIGHT = re.compile(r" ?[=:_.#-]? ?")  # between a label and its number
 # By the kinds of tokens: three letters or more; two with a number; in one piece, a letter among others or two numbers
 # that are no sides of a picture, as in K1A, A1B2 and 3d505a01.
 _INITIALS = re.compile(r"l *l *l|l *l *n|n *l *l|l[^ ][^ ]|[^ ]l[^ ]|[^ ][^ ]l|n[lwb]+n|[lnu]b")
-# Sex and an age over 89: 95M, F 91.
-_AGES = re.compile(r"(?<![a-z0-9.])(?:[mf] *(?:9|1[01])[0-9](?![0-9])|(?:9|1[01])[0-9] *[mf](?![a-z0-9]))")
+# Sex and an age over 89, however they are parted: 95M, F/91, 95 (F), female 95; and a year of birth.
+_SEX, _OVER_89, _PARTED = r"(?:[mfw]|female|old)", r"(?:9|1[01])[0-9]", r"[^a-z0-9]{0,3}"
+_AGES = re.compile(
+    rf"(?<![a-z0-9.])(?:{_SEX}{_PARTED}{_OVER_89}(?![0-9])|{_OVER_89}{_PARTED}{_SEX}(?![a-z0-9])|birth{_PARTED}[0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,10 @@ class Vocabulary:
     """
 
     def __init__(self, words: Iterable[str] = ()) -> None:
-        own = frozenset(word.lower() for word in words)
-        for word in sorted(own):
-            if not _WORD.fullmatch(word):
-                raise ProfileError(
-                    f"vocabulary: {word!r} is no single word; list each by itself, in letters and digits"
-                )
+        given = sorted(set(words))
+        if faults := [fault for word in given if (fault := fault_of(word))]:
+            raise ProfileError("\n  ".join(faults))
+        own = frozenset(word.lower() for word in given)
         self._shipped = shipped()
         self._known = self._shipped.words | own
 
@@ -197,6 +198,22 @@ class Vocabulary:
             labelled=bool(before) and before[-1] in self._shipped.labels,
             measured=measured or (bool(behind) and behind[0] in self._shipped.units),
         )
+
+
+def fault_of(word: str) -> str:
+    """Return why a site's word is none and what to do, nothing where it is one."""
+    said = f"vocabulary: {word!r}"
+    if not word.isascii():
+        return f"{said} has other letters than a to z: a text with such letters never stays, so leave the word out"
+    if _WORD.fullmatch(word.lower()):
+        return ""
+    if word.isdigit():
+        return f"{said} is a number: which of them stay is told by what they measure, so leave it out"
+    if len(word) < 2:
+        return f"{said} is too short: a word has two characters or more"
+    parts = [part for part in re.findall(r"[A-Za-z0-9]+", word) if not fault_of(part)]
+    apart = f": {', '.join(map(repr, parts))}" if parts else ""
+    return f"{said} is no single word; list each by itself, in letters and digits{apart}"
 
 
 def _joins(between: str, behind: str) -> bool:

@@ -15,6 +15,7 @@ from anonymizer.engine.rules import Action, Rules
 
 _PICTURES = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # Float, Double Float and Pixel Data
 
+_PALETTES = frozenset({0x00281201, 0x00281202, 0x00281203})  # the data of Palette Color Lookup Tables
 # VRs that a file may give an attribute instead of the dictionary's without any other meaning.
 _INTERCHANGEABLE = (
     frozenset({"OB", "OW"}),
@@ -176,6 +177,8 @@ def reading_vr(tag: int, vr: str) -> str | None:
         return "OW" if "OW" in known else known.split(" ")[0]
     if any({vr, known} <= group for group in _INTERCHANGEABLE):
         return vr
+    if vr in {"US", "SS"} and tag in _PALETTES:
+        return "OW"  # as which editions before 2004 let them stand; the octets are the same
     return known if vr in values.TEXTS and known in values.TEXTS else None
 
 

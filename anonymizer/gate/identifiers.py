@@ -16,6 +16,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.valuerep import PN_DELIMS
 
 from anonymizer.gate.dates import day_of
+from anonymizer.gate.meanings import is_public
 from anonymizer.gate.uids import REGISTERED
 
 PATIENT = "patient"
@@ -58,9 +59,41 @@ TEXT_TAGS: Mapping[int, str] = {
     0x00120040: PATIENT,  # ClinicalTrialSubjectID
     0x00120042: PATIENT,  # ClinicalTrialSubjectReadingID
     0x00102299: PATIENT,  # ResponsibleOrganization
+    0x00100033: PATIENT,  # PatientBirthDateInAlternativeCalendar
+    0x00100034: PATIENT,  # PatientDeathDateInAlternativeCalendar
+    0x00101050: PATIENT,  # InsurancePlanIdentification
+    0x00102152: PATIENT,  # RegionOfResidence
+    0x00380400: PATIENT,  # PatientInstitutionResidence
+    0x00400512: PATIENT,  # ContainerIdentifier
+    0x00400551: PATIENT,  # SpecimenIdentifier
+    0x00401006: PATIENT,  # PlacerOrderNumberProcedure
+    0x00401007: PATIENT,  # FillerOrderNumberProcedure
+    0x00402006: PATIENT,  # PlacerOrderNumberImagingServiceRequestRetired
+    0x00402007: PATIENT,  # FillerOrderNumberImagingServiceRequestRetired
+    0x22000005: PATIENT,  # BarcodeValue
+    0x40080040: PATIENT,  # ResultsID
+    0x40080200: PATIENT,  # InterpretationID
+    0x00120031: INSTITUTION,  # ClinicalTrialSiteName
+    0x00181009: DEVICE,  # UniqueDeviceIdentifier
+    0x0018700A: DEVICE,  # DetectorID
+    0x00189367: DEVICE,  # XRaySourceID
+    0x00189371: DEVICE,  # XRayDetectorID
+    0x30080105: DEVICE,  # SourceSerialNumber
     0x00400010: DEVICE,  # ScheduledStationName
     0x00400242: DEVICE,  # PerformedStationName
 }
+
+CODED: Mapping[int, str] = {
+    0x00080082: INSTITUTION,  # InstitutionCodeSequence
+    0x00401101: PATIENT,  # PersonIdentificationCodeSequence
+    0x00404009: PATIENT,  # HumanPerformerCodeSequence
+    0x00404025: DEVICE,  # ScheduledStationNameCodeSequence
+    0x00404028: DEVICE,  # PerformedStationNameCodeSequence
+}
+"""Sequences in which a hospital's own codes stand for somebody, and their meanings are his name."""
+
+CODES = frozenset({0x00080100, 0x00080104, 0x00080119})
+"""CodeValue, CodeMeaning, LongCodeValue."""
 
 BIRTH_DATES = frozenset({0x00100030})
 """PatientBirthDate, which people write in many ways."""
@@ -74,6 +107,10 @@ UNTOLD_UIDS = frozenset({0x00020010, 0x00020012})
 
 SHORTEST = 4
 """Texts of fewer bytes stand everywhere by chance."""
+
+
+SHORTEST_JOINED = 8
+"""Two names in one word, of fewer letters, are a word by chance."""
 
 
 class Identifier(NamedTuple):
@@ -113,6 +150,16 @@ def from_word(word: Word) -> set[Identifier]:
     return {item for item in found if item.text}
 
 
+def from_code(word: Word, group: str) -> set[Identifier]:
+    """Take what a code item says in a sequence that names somebody; what a public terminology says names nobody."""
+    text = _text(word).strip(" \0")
+    if is_public(text):
+        return set()
+    # Words alone would be those of a role or of a hospital's kind.
+    names = {part for part in (part.strip() for part in re.split(r"[\^,]", text)) if part}
+    return {Identifier(group, word.tag, part) for part in {text, *names} if part}
+
+
 def from_uids(tag: int, values: Iterable[str]) -> set[Identifier]:
     """Return every UID of an element that has to move."""
     if tag in UNTOLD_UIDS:
@@ -141,8 +188,17 @@ def _parts(name: str) -> Iterator[str]:
             yield word.strip(_AROUND)
             yield from (part for part in re.split(r"[\W_]+", word) if part)
     pair = components[:2] if len(components) > 1 else words
-    if len(pair) == 2 and is_short_pair(*pair):
-        yield "^".join(pair)
+    if len(pair) == 2:
+        if is_short_pair(*pair):
+            yield "^".join(pair)
+        yield from _joined(*(re.sub(r"[\W_]+", "", name) for name in pair))
+
+
+def _joined(family: str, given: str) -> Iterator[str]:
+    """Yield two names without anything between them, as logins and labels have them."""
+    if min(len(family), len(given)) > 1 and len(family + given) >= SHORTEST_JOINED:
+        yield family + given
+        yield given + family
 
 
 def is_short_pair(family: str, given: str) -> bool:

@@ -20,6 +20,16 @@ def is_meaning(code: str, text: str) -> bool:
     return text in _meanings().get(code, ())
 
 
+def is_public(text: str) -> bool:
+    """Tell whether a text is a code of a public terminology, or what one calls a code."""
+    return text in _meanings() or text.casefold() in _spoken()
+
+
+@cache
+def _spoken() -> frozenset[str]:
+    return frozenset(text.casefold() for texts in _meanings().values() for text in texts)
+
+
 @cache
 def _meanings() -> dict[str, set[str]]:
     from pydicom.sr import _concepts_dict, _snomed_dict  # noqa: PLC0415 - a tenth of a second, and rarely needed

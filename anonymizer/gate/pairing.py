@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 
 from anonymizer.gate import structure
 from anonymizer.gate.findings import Flaw, Position
-from anonymizer.gate.identifiers import Identifier, Word, encodings_of, from_dates, from_uids, from_word
+from anonymizer.gate.identifiers import (
+    CODED,
+    CODES,
+    Identifier,
+    Word,
+    encodings_of,
+    from_code,
+    from_dates,
+    from_uids,
+    from_word,
+)
 from anonymizer.gate.items import items_of
 from anonymizer.gate.memory import Element, Known
 from anonymizer.gate.reading import Reading, first_value, text_values
@@ -189,6 +199,7 @@ class Look:
         """Note what the elements of a data set or item say."""
         creators: dict[int, str] = {}
         last = -1
+        group = CODED.get(prefix[-2]) if prefix and self._is_source else None
         for element in elements:
             # A BaseTag compares in Python code, an int does not.
             tag = int(element.tag)
@@ -199,6 +210,9 @@ class Look:
                 self._one(element, tag, use, prefix, encodings, notes)
             elif prefix:
                 notes.nested[(*prefix, tag)] = element
+            if group is not None and tag in CODES and element.value:
+                notes.identifiers.update(from_code(Word(tag, element.value, encodings, is_name=False), group))
+                notes.encodings.update(encodings)
             if tag == SPECIFIC_CHARACTER_SET:
                 encodings = encodings_of(text_values(element))
             if not self._is_source:

@@ -100,7 +100,8 @@ def _stands_alone(hit: Hit) -> bool:
     if hit.needle.identifier.group == UID:
         flanked = [_continues_uid(before), _continues_uid(after)]
     else:
-        flanked = [before[0] in _ALNUM, after[0] in _ALNUM]
+        within = _LETTERS if hit.needle.is_long_word else _ALNUM
+        flanked = [before[0] in within, after[0] in within]
         if hit.needle.is_number:
             flanked = [flanked[0] or _begins_number(before), flanked[1] or _continues_number(after)]
     # A flank may be no text but the header of this or the next element: the group 0032 begins with "2".

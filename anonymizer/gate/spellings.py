@@ -8,7 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from anonymizer.gate.identifiers import BIRTH_DATE, DATE, SHORTEST, UID, Identifier, is_short_pair
+from anonymizer.gate.identifiers import (
+    BIRTH_DATE,
+    DATE,
+    PATIENT,
+    SHORTEST,
+    TEXT_TAGS,
+    UID,
+    Identifier,
+    is_short_pair,
+)
 
 SHORTEST_NUMBER = 5
 """Shorter numbers count things, or are years."""
@@ -50,11 +59,21 @@ TITLES = frozenset(
 BETWEEN = ("^", " ", ", ", ",", "_", "-", ".", "")
 """What people write between two names."""
 
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+"""As programs write them."""
+
+_MARKS, _LETTERED = re.compile(r"[\s._/-]"), re.compile(r"^[^\W\d_]{1,6}[\s._/-]?")
+_SHORTEST_PART = 7
+"""Digits of a number that stand without the rest of it; six are a time."""
+
 _TWO_LETTERS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 _ONE_LETTER = str.maketrans("øØłŁđĐðıæ", "oOlLdDdia")
 """What is typed for letters that a keyboard lacks, where it is not the letter without its mark."""
+
+_LONG_WORD = 7
+"""Letters; a shorter word with a digit is a word of its own, such as T2."""
 
 NARROW, WIDE, NO_WORD = 1, 2, 0
 """How far apart characters stand: in bytes, in UTF-16, and where there are no words with ends to find."""
@@ -82,6 +101,12 @@ class Needle(NamedTuple):
         """Tell whether this is a number so short that numeric attributes hold it as part of others."""
         digits = self.pattern.replace(b"\0", b"")
         return self.identifier.group not in (UID, DATE, BIRTH_DATE) and digits.isdigit() and len(digits) < 8
+
+    @property
+    def is_long_word(self) -> bool:
+        """Tell whether this is a word so long that digits beside it make no other one of it: SMITHERS1950."""
+        word = self.pattern.replace(b"\0", b"")
+        return self.identifier.group == PATIENT and word.isalpha() and len(word) >= _LONG_WORD
 
 
 def needles_of(
@@ -164,16 +189,45 @@ def _encode(text: str, codec: str) -> bytes:
 def _written(identifier: Identifier) -> set[str]:
     text = identifier.text
     if identifier.group == BIRTH_DATE:
-        year, month, day = text[:4], text[4:6], text[6:8]
-        return {text, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}"}
+        return set(_days(text[:4], text[4:6], text[6:8]))
     if text.isdigit() and len(text.lstrip("0")) >= SHORTEST_NUMBER:
         # A number is written without its leading zeros where it becomes an IS.
         return {text, text.lstrip("0")}
     family, _, given = text.partition("^")
-    texts = {text}
+    texts = {text, *_digits(identifier)}
     if is_short_pair(family, given):
         texts = {mark.join(pair) for mark in BETWEEN for pair in ((family, given), (given, family))}
     return {written for text in texts for written in _cases(text)}
+
+
+def _digits(identifier: Identifier) -> Iterator[str]:
+    """Yield what stands in a patient's number without its marks or its letters: in 774-19-02, in MRN-7741902."""
+    if identifier.tag not in TEXT_TAGS or identifier.group != PATIENT:
+        return
+    for digits in {_MARKS.sub("", identifier.text), _LETTERED.sub("", identifier.text)}:
+        number = digits.lstrip("0")
+        if number.isascii() and number.isdigit() and len(number) >= _SHORTEST_PART and len(set(number)) > 1:
+            yield digits
+            yield number
+
+
+def _days(year: str, month: str, day: str) -> Iterator[str]:
+    """Yield a day as people write it: in whatever order, with or without marks, zeros and a month of letters.
+
+    Not with two digits of the year: so short a number counts things.
+    """
+    name = MONTHS[int(month) - 1]
+    for mark in ("", "-", ".", "/", "_", " "):
+        yield mark.join((year, month, day))
+        yield mark.join((day, month, year))
+        yield mark.join((month, day, year))
+        yield mark.join((day, name, year))
+        yield mark.join((year, name, day))
+        if mark:
+            yield mark.join((day.lstrip("0"), month.lstrip("0"), year))
+            yield mark.join((month.lstrip("0"), day.lstrip("0"), year))
+        yield mark.join((day.lstrip("0"), name, year))
+    yield from (f"{name} {day}, {year}", f"{name} {day.lstrip('0')}, {year}")
 
 
 def _plain(text: str) -> str:

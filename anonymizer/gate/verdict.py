@@ -88,19 +88,21 @@ class Gate:
         self._searcher = None
         self._searched_for_all = 0
 
-    def search(self, output: Data) -> None:
+    def search(self, output: Data, name: str = "") -> None:
         """Search one output for every identifier of everything that was added.
 
         Parameters
         ----------
         output : bytes or what can be seen as bytes
             The whole file, such as a mapped one. To be called for every output, after the last :meth:`add`.
+        name : str
+            What the finding calls an output that cannot be searched: its SOPInstanceUID.
         """
         searcher = self._searcher or self._prepare()
         found, fault = attempt(lambda: list(searcher.search(output)))
         if found is None:
             rule = f"the output cannot be searched ({fault})"
-            found = [Finding("unreadable", "", "", rule)]
+            found = [Finding("unreadable", name, "", rule)]
         self._left.update(found)
         self._searched += 1
         self._searched_for_all += 1

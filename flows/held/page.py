@@ -36,7 +36,8 @@ def page(study: HeldStudy, short: str, now: datetime, values: Values | None = No
 def advice(code: str) -> str:
     """Return what a person can do about a reason; empty for one that nobody knows."""
     flow, engine = _tables()
-    return flow["findings"].get(code) or flow["flow"].get(code) or engine.get(code, "")
+    own = (flow[section].get(code, "") for section in ("findings", "folder", "flow"))
+    return next(filter(None, own), "") or engine.get(code, "")
 
 
 def _head(study: HeldStudy, now: datetime) -> Iterator[str]:

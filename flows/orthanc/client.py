@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -30,6 +31,7 @@ LARGE = 1 << 26
 """Octets from which on an instance is not held in memory."""
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
 _BY_UID = frozenset({"Study", "Series", "Instance"})
+_STABLE_STUDY = "StableStudy"  # the change that says that a study got no new instance for StableAge seconds
 _T = TypeVar("_T")
 
 
@@ -103,6 +105,12 @@ class Orthanc:
         """Walk through the studies that Orthanc calls stable; see StudyAtSite for what that is worth."""
         return (study for study in self.studies() if study.stable)
 
+    def study(self, orthanc_study_id: str) -> StudyAtSite:
+        """Describe one study of the inventory."""
+        what = "a study"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id(orthanc_study_id))
+        return self._parsed(what, answer, _study)
+
     def _page(self, since: int) -> list[StudyAtSite]:
         # Orthanc 1.10.1 wants both or neither of since and limit.
         params = {"expand": "", "since": since, "limit": _PAGE}
@@ -115,13 +123,18 @@ class Orthanc:
         what = "the instances of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_instances(orthanc_study_id))
         found = self._parsed(what, answer, lambda said: [_instance(row) for row in _rows(said)])
+        if not found:  # Orthanc 1.13 lists nothing for a study that is gone, and no study is empty
+            raise self._wire.gone(what)
         return sorted(found, key=lambda instance: (instance.series, instance.orthanc_id))
 
     def count_instances(self, orthanc_study_id: str) -> int:
         """Count a study's instances: far cheaper than to list them."""
         what = "the size of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_statistics(orthanc_study_id))
-        return self._parsed(what, answer, lambda said: int(said["CountInstances"]))
+        count = self._parsed(what, answer, lambda said: int(said["CountInstances"]))
+        if not count:  # Orthanc 1.13 counts nothing in a study that is gone, and no study is empty
+            raise self._wire.gone(what)
+        return count
 
     def studies_of(self, study_instance_uid: str) -> frozenset[str]:
         """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one."""
@@ -141,10 +154,18 @@ class Orthanc:
         return self._parsed(what, answer, lambda said: [(str(row["Type"]), str(row["ID"])) for row in _rows(said)])
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
-        """Read the change feed from the row after `since` on; gaps in Seq are normal."""
-        what, params = "its changes", {"since": since, "limit": limit}
+        """Read which studies became stable from the change after `since` on; gaps in Seq are normal."""
+        # Orthanc chooses from 1.12.5 on; before, it gives changes of every type.
+        what, params = "its changes", {"since": since, "limit": limit, "type": _STABLE_STUDY}
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params=params))
-        return self._parsed(what, answer, _changes)
+        page = self._parsed(what, answer, _changes)
+        return replace(page, rows=tuple(row for row in page.rows if row.change_type == _STABLE_STUDY))
+
+    def last_change(self) -> int:
+        """Return the Seq of the latest change of any kind; 0 where nothing ever changed."""
+        what = "its latest change"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params={"last": ""}))
+        return self._parsed(what, answer, _changes).last
 
     # ---- bytes ----
 

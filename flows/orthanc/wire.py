@@ -168,6 +168,10 @@ class Wire:
             f"What answers at {self._server.place} is not an Orthanc: it cannot tell {what}. Check the url"
         )
 
+    def gone(self, what: str) -> GoneError:
+        """Make the error for what was deleted at the other end."""
+        return GoneError(f"The Orthanc at {self._server.place} cannot give {what}: it was deleted there meanwhile")
+
     def _judged(self, what: str, answer: Answer) -> Answer:
         """Return a good answer; raise for any other."""
         if 200 <= answer.status < 300:
@@ -186,7 +190,7 @@ class Wire:
                 f"check username and the variable {self._server.password_env or 'with the password'}"
             )
         if status == 404:
-            return GoneError(f"The Orthanc at {place} cannot give {what}: it was deleted there meanwhile")
+            return self.gone(what)
         if status == 507 or code in _DISK or (status >= 500 and b"disk" in answer.body.lower()):
             return TransientError(
                 f"The Orthanc at {place} {said} for {what}: "

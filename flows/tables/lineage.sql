@@ -32,6 +32,20 @@ SELECT
 FROM raw.runs
 GROUP BY site, project, run_id;
 
+-- A doorbell that rings makes a run that finds by the feed; a sweep that finds has a doorbell, or an event, lost.
+CREATE VIEW found AS
+WITH woken AS (
+    SELECT run_id, min(trigger) AS trigger
+    FROM raw.runs
+    GROUP BY run_id
+)
+SELECT
+    site, project, seen_at::DATE AS day, found_by, trigger,
+    count(DISTINCT work) AS studies
+FROM raw.seen
+LEFT JOIN woken USING (run_id)
+GROUP BY ALL;
+
 CREATE VIEW studies AS
 SELECT
     site, project, work, snapshot, run_id,

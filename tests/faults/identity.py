@@ -177,6 +177,10 @@ def _numbers() -> Iterator[Fault]:
     yield Fault("the day of birth with dashes", LEFT, _set("ImageComments", f"born {born:%Y-%m-%d}"))
     yield Fault("the day of birth with points", LEFT, _set("ImageComments", f"born {born:%d.%m.%Y}"))
     yield Fault("the day of birth with strokes", LEFT, _set("ImageComments", f"born {born:%m/%d/%Y}"))
+    yield Fault(
+        "the day of birth with a month in letters", LEFT, _set("ImageComments", f"born {born.day} {born:%b %Y}")
+    )
+    yield Fault("the day of birth as a number, day first", LEFT, _set("ImageComments", f"born {born:%d%m%Y}"))
     yield Fault("the name of the hospital", LEFT, _set("ManufacturerModelName", people.hospital(1).name))
     yield Fault("the serial number of the device", LEFT, _set("ImageComments", people.hospital(1).device_serial))
     yield Fault("the UID of the source in a text", LEFT, _set("ImageComments", str(_source("ct-1").SOPInstanceUID)))

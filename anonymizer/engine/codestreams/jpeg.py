@@ -127,11 +127,12 @@ def _end(codestream: memoryview, marker: int, seen: set[int]) -> int:
 
 
 def _check(code: int, body: bytes, segments: dict[int, Callable[[bytes], bool]], seen: set[int]) -> None:
-    """Hold a segment that is unknown, or larger than what has to stand in it, or stands too often."""
+    """Hold a segment that is unknown, or larger than what has to stand in it, or stands too often or too soon."""
     if code not in segments:
         raise not_treated("has a segment that is not treated")
     is_again = (code in FRAMES and seen & FRAMES) or (code == _DNL and _DNL in seen)
-    if not segments[code](body) or is_again or (code == _SOS and not seen & FRAMES):
+    is_early = (code == _SOS and not seen & FRAMES) or (code == _DNL and _SOS not in seen)
+    if not segments[code](body) or is_again or is_early:
         raise unreadable("has a segment that holds something else than it should")
 
 

@@ -1,0 +1,57 @@
+"""How far a site's change feed was followed, and when its inventory was last looked at.
+
+A copy of what the hospital and the ledger could tell: where it is lost, the next run looks at everything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flows import database
+
+__all__ = ["Cursor", "keep", "kept"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """What a run that left nothing undone knew of its hospital.
+
+    Attributes
+    ----------
+    seq : int
+        The change up to which all was taken up.
+    swept_seq : int
+        The latest change when the inventory was last walked through.
+    swept_settings : str
+        The site's settings then: see `Desk.settings`.
+    swept_open : int
+        Studies that were not stable then, and have to be looked at again.
+    """
+
+    seq: int
+    swept_seq: int
+    swept_settings: str
+    swept_open: int
+
+
+def kept(path: Path) -> Cursor | None:
+    """Return what :func:`keep` wrote; None if there is nothing, or nothing that can be read."""
+    try:
+        return Cursor(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def keep(path: Path, cursor: Cursor) -> None:
+    """Write a cursor; it shows whole or not at all.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with database.beside(path) as hidden:
+        hidden.write_text(json.dumps(asdict(cursor)), "utf-8")

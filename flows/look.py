@@ -1,0 +1,137 @@
+"""One run's look at a hospital: what has to be moved, until there is nothing left.
+
+First the change feed, from where the last run left it: cheap, and it has what rang the doorbell. Then, unless a
+doorbell woke the run, the inventory, because the feed forgets: an Orthanc that restarts before a study is stable never
+tells that it was. Where nothing changed since the inventory was last walked through, it is not walked through again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from flows import cursor
+from flows.cursor import Cursor
+from flows.desk import Desk
+from flows.errors import GoneError, LedgerError
+from flows.inventory import Inventory, Work
+from flows.orthanc import StudyAtSite
+from flows.records import FoundBy
+
+__all__ = ["Look"]
+
+_ORTHANCS_TIME = "%Y%m%dT%H%M%S"
+_RECENT = 1000
+"""Changes that are looked at where there is no cursor: what they call stable is, however young."""
+
+
+class Look:
+    """Look at a hospital, again and again, until nothing is found.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the site.
+    thorough : bool
+        Walk through the inventory too, if anything changed since the last time.
+    """
+
+    def __init__(self, desk: Desk, *, thorough: bool) -> None:
+        self._desk = desk
+        self._thorough = thorough
+        self._inventory = Inventory(desk)
+        self._path = desk.ledger.directory / ".cursors" / desk.anonymizer.pseudonyms.token("cursor", desk.site)
+        self._was = self._kept = cursor.kept(self._path)
+        self._seq = self._was.seq if self._was else 0
+        self._swept: Cursor | None = None
+
+    def find(self) -> list[Work]:
+        """Return what is to be moved; nothing once all was returned."""
+        self._inventory.refresh()
+        if self._was and (found := self._announced()):
+            return found
+        return self._sweep() if self._has_to_sweep() else []
+
+    def over(self, *, waiting: bool) -> None:
+        """Note how far the run came; with studies that wait nothing is noted, and the next run finds them again.
+
+        Raises
+        ------
+        LedgerError
+            The note cannot be written.
+        """
+        swept = self._swept or self._was
+        if waiting or swept is None:
+            return
+        now = Cursor(
+            seq=self._seq,
+            swept_seq=swept.swept_seq,
+            swept_settings=swept.swept_settings,
+            swept_open=swept.swept_open,
+        )
+        if now == self._kept:
+            return
+        try:
+            cursor.keep(self._path, now)
+        except OSError as error:
+            raise LedgerError(
+                f"the cursor beside the ledger could not be written ({error.strerror}): look at the free space of its"
+                " disk and at the owner and rights of its folder; the next run looks at everything again"
+            ) from None
+
+    def _announced(self) -> list[Work]:
+        """Return what the change feed has told since."""
+        if self._desk.hospital.last_change() < self._seq:
+            self._was = None  # the hospital's database was made anew: nothing that was known holds
+            return []
+        found: dict[str, None] = {}
+        is_done = False
+        while not is_done:
+            page = self._desk.hospital.changes(self._seq)
+            found.update((change.orthanc_id, None) for change in page.rows)
+            self._seq, is_done = max(self._seq, page.last), page.done
+        return self._inventory.works(self._described(found), lambda is_new: "feed" if is_new else "retry")
+
+    def _described(self, orthanc_ids: Iterable[str]) -> Iterator[StudyAtSite]:
+        for orthanc_id in orthanc_ids:
+            try:
+                study = self._desk.hospital.study(orthanc_id)
+            except GoneError:
+                continue  # deleted since
+            if study.stable:  # or else it grows again, and will be announced again
+                yield study
+
+    def _has_to_sweep(self) -> bool:
+        if self._swept or not (self._thorough or self._was is None):
+            return False
+        was = self._was
+        if was is None or was.swept_open or was.swept_settings != self._desk.settings or self._inventory.has_releases:
+            return True
+        return self._desk.hospital.last_change() != was.swept_seq
+
+    def _sweep(self) -> list[Work]:
+        """Return what the inventory has and neither feed nor ledger knows."""
+        last = self._desk.hospital.last_change()
+        announced: set[str] = set()
+        if self._was is None:
+            self._seq = last
+            page = self._desk.hospital.changes(max(0, last - _RECENT))
+            announced = {change.orthanc_id for change in page.rows}
+        by: FoundBy = "sweep" if self._was else "first-look"
+        open_studies = 0
+
+        def settled_down() -> Iterator[StudyAtSite]:
+            nonlocal open_studies
+            oldest = datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)
+            for study in self._desk.hospital.studies():
+                # After a restart Orthanc calls everything stable, even what still arrives.
+                is_old = study.last_update <= oldest.strftime(_ORTHANCS_TIME)
+                if study.stable and (is_old or study.orthanc_id in announced):
+                    yield study
+                else:
+                    open_studies += 1
+
+        found = self._inventory.works(settled_down(), lambda is_new: by if is_new else "retry")
+        self._swept = Cursor(seq=self._seq, swept_seq=last, swept_settings=self._desk.settings, swept_open=open_studies)
+        self._was = self._was or self._swept
+        return found
