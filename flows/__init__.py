@@ -1,4 +1,31 @@
-"""Prefect flows and what they need: Orthanc, sites, ledger and lineage, and the `entwash` command."""
+"""Prefect flows and what they need: Orthanc, sites, ledger and lineage, and the `entwash` command.
+
+Data goes one way: extract, anonymize, gate, load, verify, record. What is asked, and by which room:
+
+    the flow: drain a site, one task a study            route
+    one run: its beginning, its end, what it did        run
+    what a run at one site works with                   desk
+    what a run looks at, and how far the feed was read  look, cursor
+    what is stable at the hospital and not settled      inventory
+    one study, from the hospital to the cloud           study
+    what of it may leave, and why the rest may not      proof
+    references whose target did not come with it        pending
+    what was loaded before, as the gate asks for it     earlier
+    the outcome of a study, put together                outcome
+    what is recorded, append-only, a file a record      ledger, records
+    looked up in the records: what is settled, links    settled, links
+    the tables that people query                        lineage, database  tables/lineage.sql
+    what a run leaves in the Prefect UI                 artifacts
+    an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
+    what an Orthanc says, and what it calls things      orthanc.records, orthanc.identifiers
+    hospitals, cloud and project: the sites file        sites, sitesfile
+    what can go wrong, and whether to try again         errors
+    the `entwash` command                               cli
+    the flow in this process, without a worker          run_here
+    held studies: what is held, and its page            held, held.studies, held.page  tables/advice.toml
+    held studies: what stands in the source             held.source
+    held studies: trying again, and the commands        held.release, held.command
+"""
 
 import logging
 import warnings

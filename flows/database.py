@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
-__all__ = ["beside", "connect", "literal", "pattern"]
+__all__ = ["beside", "connect", "copy", "literal", "pattern"]
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -26,6 +26,22 @@ def literal(text: str | Path) -> str:
 def pattern(path: Path) -> str:
     """Return the pattern that matches this very path, whatever characters its folders have."""
     return "".join(f"[{each}]" if each in "*?[" else each for each in str(path))
+
+
+def copy(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    target: Path,
+    parameters: Sequence[object] = (),
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write the rows of a query as a Parquet file, with the metadata of that file if there is any."""
+    # USE_TMP_FILE would make DuckDB write "tmp_…" beside, which the patterns of readers match.
+    options = "FORMAT parquet, USE_TMP_FILE false"
+    if metadata:
+        options += f", KV_METADATA {{{', '.join(f'{key}: {literal(value)}' for key, value in metadata.items())}}}"
+    connection.execute(f"COPY ({query}) TO {literal(target)} ({options})", parameters)
 
 
 @contextlib.contextmanager

@@ -36,18 +36,15 @@ from flows.records import (
     StudyOutcome,
     columns,
 )
+from flows.settled import SettledIndex
 
 __all__ = ["Ledger", "LedgerError"]
 
 _STAMP: Final = "%Y%m%dT%H%M%S%f"
 _NAME: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
 _STALE_SECONDS: Final = 24 * 3600
-_INDEX: Final = ".settled.parquet"
+_SETTLED: Final = ".settled.parquet"
 _LINKS: Final = ".links"
-_INDEX_AFTER: Final = 200  # reading that many single files costs about 50 ms; then the index is worth its write
-_INDEX_COLUMNS: Final = (
-    "record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release"
-)  # fmt: skip
 
 
 def _now() -> datetime:
@@ -74,7 +71,6 @@ class Ledger:
         self.directory = directory.resolve()
         self._clock = clock
         self._lock = threading.Lock()
-        self._indexed: set[str] | None = None
         self._knows_all_links = False
         with self._guarded("opened"):
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,11 +80,10 @@ class Ledger:
                 self._remove_stale(self.directory / kind)
                 self._lay_schema(kind)
             self._remove_stale(self.directory)
-            self._links = Links(
-                self.directory / "studies",
-                self.directory / "studies" / f"{_schema_name('studies')}.parquet",
-                self.directory / _LINKS,
-            )
+            studies = self.directory / "studies"
+            shape = studies / f"{_schema_name('studies')}.parquet"
+            self._settled = SettledIndex(studies, shape, self.directory / _SETTLED)
+            self._links = Links(studies, shape, self.directory / _LINKS)
             self._last = self._latest()
             self._connection.execute("SET lock_configuration = true")
             self.lineage_file: Path = lineage.build(self.directory)
@@ -121,24 +116,9 @@ class Ledger:
         holds the rest. The index is a copy; without it the ledger is read whole and writes it again.
         """
         with self._lock, self._guarded("read"):
-            self._refresh_index()
+            self._settled.refresh(self._records())
             self._knows_all_links = False
-            rows = self._connection.execute(
-                "SELECT work, snapshot, status, reason, coalesce(settings, ''), coalesce(release, '')"
-                " FROM settled WHERE site = ? AND project = ?"
-                " QUALIFY row_number() OVER (PARTITION BY work ORDER BY record DESC) = 1",
-                [site, project],
-            ).fetchall()
-        return {
-            work: Settled(
-                snapshot=snapshot,
-                status=status,
-                reason=reason,
-                settings=settings,
-                release=release,
-            )
-            for work, snapshot, status, reason, settings, release in rows
-        }
+            return self._settled.latest(site, project)
 
     def release(self, releases: Sequence[Release]) -> None:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""
@@ -176,6 +156,7 @@ class Ledger:
     def close(self) -> None:
         """Release the memory of the ledger's own databases; files need no closing."""
         with self._lock:
+            self._settled.close()
             self._links.close()
             self._connection.close()
 
@@ -199,13 +180,7 @@ class Ledger:
         structure = ", ".join(f'"{column}" {its}' for column, its in table.items())
         query = f"SELECT unnest(CAST(?::JSON AS STRUCT({structure})[]), max_depth := 2)"
         with database.beside(self.directory / kind / f"{name}.parquet") as hidden:
-            self._copy(query, hidden, [json.dumps(whole, default=_plain)])
-
-    def _copy(self, query: str, target: Path, parameters: Sequence[str] = ()) -> None:
-        # USE_TMP_FILE would make DuckDB write "tmp_…" beside, which the views' pattern matches.
-        self._connection.execute(
-            f"COPY ({query}) TO {database.literal(target)} (FORMAT parquet, USE_TMP_FILE false)", parameters
-        )
+            database.copy(self._connection, query, hidden, [json.dumps(whole, default=_plain)])
 
     def _lay_schema(self, kind: str) -> None:
         """Keep a file without rows for each shape a record had, so that views work over no record at all."""
@@ -224,44 +199,6 @@ class Ledger:
         stamps = [match[1] for name in names if (match := _NAME.fullmatch(name))]
         first = datetime.min.replace(tzinfo=UTC)
         return datetime.strptime(max(stamps), _STAMP).replace(tzinfo=UTC) if stamps else first
-
-    def _refresh_index(self) -> None:
-        """Bring the table `settled` to what the folder holds."""
-        index = self.directory / _INDEX
-        if self._indexed is None:
-            self._make_index_table()
-            if index.exists():
-                # A damaged index, or one of another version, is only a copy: read the ledger instead.
-                with contextlib.suppress(duckdb.Error):
-                    self._insert([index])
-            rows = self._connection.execute("SELECT record FROM settled").fetchall()
-            self._indexed = {record for (record,) in rows}
-        there = self._records()
-        if self._indexed - there:  # somebody took records away; the index may not outlive them
-            self._make_index_table()
-            self._indexed = set()
-        new = sorted(there - self._indexed)
-        if not new:
-            return
-        self._insert([self.directory / "studies" / f"{name}.parquet" for name in new])
-        self._indexed.update(new)
-        if len(new) >= _INDEX_AFTER:
-            with database.beside(index) as hidden:
-                self._copy("SELECT * FROM settled", hidden)
-
-    def _make_index_table(self) -> None:
-        self._connection.execute(
-            f"CREATE OR REPLACE TABLE settled ({', '.join(f'{name} VARCHAR' for name in _INDEX_COLUMNS)})"
-        )
-
-    def _insert(self, paths: Sequence[Path]) -> None:
-        # The file without rows has every column there is: files of an older shape answer NULL for what they lack.
-        shape = self.directory / "studies" / f"{_schema_name('studies')}.parquet"
-        self._connection.execute(
-            f"INSERT INTO settled SELECT {', '.join(_INDEX_COLUMNS)}"  # noqa: S608 - our own column names
-            " FROM read_parquet(?, union_by_name = true, hive_partitioning = false)",
-            [[database.pattern(path) for path in (shape, *paths)]],
-        )
 
     @staticmethod
     def _remove_stale(folder: Path) -> None:

@@ -140,12 +140,9 @@ class Links:
         parts = " UNION ALL ".join(["SELECT source, output FROM recent", *map(_rows_of, small)])
         records = self._recent.union(*(self._files[path] for path in small))
         with database.beside(self._index / f"{secrets.token_hex(8)}.parquet") as hidden:
-            self._connection.execute(
-                # Sorted, so that DuckDB passes over what cannot hold a source that is asked for.
-                f"COPY (SELECT DISTINCT * FROM ({parts}) ORDER BY source) TO "  # noqa: S608 - our own paths
-                f"{database.literal(hidden)} (FORMAT parquet, USE_TMP_FILE false, KV_METADATA "
-                f"{{{_RECORDS}: {database.literal(' '.join(sorted(records)))}}})"
-            )
+            # Sorted, so that DuckDB passes over what cannot hold a source that is asked for.
+            query = f"SELECT DISTINCT * FROM ({parts}) ORDER BY source"  # noqa: S608 - our own paths
+            database.copy(self._connection, query, hidden, metadata={_RECORDS: " ".join(sorted(records))})
 
     def _listed(self) -> dict[Path, frozenset[str]]:
         """Return the files of the index, each with the records that it stands for."""

@@ -17,7 +17,7 @@ from flows.inventory import Work
 if TYPE_CHECKING:
     from flows.proof import Proof
 
-__all__ = ["POINTS_AT_HELD", "UNREADABLE", "Attempt", "hold_of"]
+__all__ = ["POINTS_AT_HELD", "UNREADABLE", "Attempt", "conflicts_in", "hold_of"]
 
 POINTS_AT_HELD = "points-at-held"
 """The code of what is held because it points at something that is."""
@@ -54,7 +54,7 @@ class Attempt:
         self,
         proof: Proof,
         deliveries: Sequence[records.Delivery],
-        staying: Sequence[Identity] = (),
+        identities: Iterable[Identity] = (),
         *,
         references: tuple[records.Reference, ...] = (),
         links: tuple[records.Link, ...] = (),
@@ -65,12 +65,16 @@ class Attempt:
         ----------
         proof : Proof
             What left, and why some instances of the study stay at the hospital though others leave.
-        staying : sequence of Identity
-            Who those are.
+        deliveries : sequence of Delivery
+            What the cloud says of what left.
+        identities : iterable of Identity
+            Who all instances of the study are.
         references, links : tuples
             What is recorded of what left.
         """
-        conflicts = {delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict"}
+        conflicts = conflicts_in(deliveries)
+        named = {hold.sop_instance_uid for hold in proof.holds}
+        staying = [identity for identity in identities if identity.sop_instance_uid in named]
         holds = (*proof.holds, *(_conflict(instance) for instance in sorted(conflicts)))
         reasons = {hold.sop_instance_uid: hold.code for hold in reversed(holds)}
         reports = [output.report for output in proof.proven]
@@ -151,6 +155,11 @@ def hold_of(what: Held | Finding) -> records.Hold:
         place=what.reason.where,
         message=what.reason.message,
     )
+
+
+def conflicts_in(deliveries: Iterable[records.Delivery]) -> frozenset[str]:
+    """Return the SOPInstanceUIDs of what the cloud has with other bytes, and so was not loaded."""
+    return frozenset(delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict")
 
 
 def _reason(holds: Sequence[records.Hold]) -> str:

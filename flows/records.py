@@ -155,7 +155,7 @@ class Link(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Hold(Record):
-    """Why something was held: a code, the place (tag and VR) and a sentence, never a value."""
+    """Why something was held: a code, the place (a tag with its VR or a path of tags), a sentence; never a value."""
 
     sop_instance_uid: str
     code: str

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import uuid4
 
 from prefect.runtime import flow_run
@@ -41,11 +42,15 @@ class Tally:
             error = TerminalError(f"a study failed in a way that nobody foresaw ({name}); see the task's log")
         self.errors.append(error)
 
-    def instances(self, status: str) -> int:
-        """Count the instances of this run that are loaded, or held."""
-        loaded = sum(1 for outcome in self.outcomes for one in outcome.instances if one.status == "loaded")
-        total = sum(outcome.source_instances for outcome in self.outcomes)
-        return loaded if status == "loaded" else total - loaded
+    @property
+    def loaded(self) -> int:
+        """Count the instances of this run that are loaded."""
+        return sum(1 for outcome in self.outcomes for one in outcome.instances if one.status == "loaded")
+
+    @property
+    def held(self) -> int:
+        """Count the instances of settled studies that stay at the hospital."""
+        return sum(outcome.source_instances for outcome in self.outcomes) - self.loaded
 
     def raise_if_waiting(self) -> None:
         """End the run as failed when a study waits: what waits is to be seen.
@@ -72,7 +77,8 @@ def recorded_run(sites: Sites, site: str, trigger: Trigger) -> Iterator[tuple[De
         desk.ledger.started(
             RunStarted(run_id=run_id, site=site, project=desk.project, trigger=trigger, at=datetime.now(UTC))
         )
-        tally, event = Tally(site), "failed"
+        tally = Tally(site)
+        event: Literal["finished", "failed"] = "failed"
         try:
             yield desk, tally
             event = "finished"
@@ -86,10 +92,10 @@ def recorded_run(sites: Sites, site: str, trigger: Trigger) -> Iterator[tuple[De
                     studies=len(tally.outcomes) + len(tally.waiting),
                     instances=sum(one.source_instances for one in tally.outcomes)
                     + sum(work.instances for work in tally.waiting),
-                    loaded=tally.instances("loaded"),
-                    held=tally.instances("held"),
+                    loaded=tally.loaded,
+                    held=tally.held,
                     waiting=len(tally.waiting),
                     seconds=time.monotonic() - began,
-                    event="finished" if event == "finished" else "failed",
+                    event=event,
                 )
             )

@@ -23,7 +23,7 @@ from flows.earlier import Before
 from flows.errors import TransientError
 from flows.inventory import Work
 from flows.orthanc import InstanceAtSite, orthanc_id
-from flows.outcome import UNREADABLE, Attempt, hold_of
+from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
 
@@ -70,20 +70,17 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     proof = _proof(desk, outputs, kept, identities, before)
     if not (proof.proven and proof.verdict):
         return attempt.held(proof.holds, identities, proof.verdict)
-    reports = [output.report for output in proof.proven]
-    if _is_under_another_patient(desk, reports[0]):
+    if _is_under_another_patient(desk, proof.proven[0].report):
         return attempt.held([*proof.holds, hold_of(Held(TWO_PATIENTS))], identities, proof.verdict)
 
     references = _references(desk, proof.verdict, proof.proven)
     deliveries = _in_threads(lambda output: _deliver(desk, output), proof.proven)
-    held = {hold.sop_instance_uid for hold in proof.holds}
-    staying = [identity for identity in identities if identity.sop_instance_uid in held]
-    conflicts = {delivery.sop_instance_uid for delivery in deliveries if delivery.outcome == "conflict"}
+    conflicts = conflicts_in(deliveries)
     loaded = [one.evidence for one in proof.proven if one.report.sop_instance_uid not in conflicts]
     return attempt.delivered(
         proof,
         deliveries,
-        staying,
+        identities,
         references=references,
         links=before.records_of(loaded),
     )

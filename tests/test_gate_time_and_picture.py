@@ -22,6 +22,7 @@ from tests.gate_samples import (
     rewritten,
     shifted,
     study,
+    unmoved,
     verdict_of,
 )
 
@@ -171,9 +172,7 @@ def test_every_date_must_stand_where_dates_are_claimed_unmodified() -> None:
     def kept(outputs: Outputs) -> None:
         _claim(outputs, "UNMODIFIED")
         claim(outputs[0], "113100", "113106", "113111")
-        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
-            outputs[0][name].value = sources[0][name].value
-        outputs[0].RequestAttributesSequence = []
+        unmoved(outputs[0], sources[0])
 
     def moved(outputs: Outputs) -> None:
         kept(outputs)
@@ -215,9 +214,7 @@ def test_dates_that_were_moved_before_may_stand_where_full_dates_are_claimed() -
 
     def kept(outputs: Outputs) -> None:
         _claim(outputs, "MODIFIED")
-        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
-            outputs[0][name].value = source[name].value
-        outputs[0].RequestAttributesSequence = []
+        unmoved(outputs[0], source)
 
     def claimed(outputs: Outputs, *codes: str) -> None:
         kept(outputs)
@@ -243,9 +240,7 @@ def test_dates_that_the_source_left_unmodified_are_not_believed() -> None:
 
     def change(outputs: Outputs) -> None:
         _claim(outputs, "UNMODIFIED")
-        for name in ("StudyDate", "ContentDate", "AcquisitionDateTime"):
-            outputs[0][name].value = source[name].value
-        outputs[0].RequestAttributesSequence = []
+        unmoved(outputs[0], source)
 
     def claimed(outputs: Outputs) -> None:
         change(outputs)

@@ -1,4 +1,4 @@
-"""A reader finds the room of any rule: the maps of engine and gate name every module and every table there is."""
+"""A reader finds the room of any rule: the maps of engine, gate and flows name every module and table there is."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from types import ModuleType
 
 import pytest
 
+import flows
 from anonymizer import engine, gate
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "anonymizer" / "tables"
-HOUSES = {"engine": engine, "gate": gate}
+HOUSES = {"engine": engine, "gate": gate, "flows": flows}
 LINE = re.compile(
     r"    (?P<asked>\S[^(#]{50,51}) ?(?P<rooms>[a-z_0-9]+(?:\.\w+)*(?:, [a-z_0-9]+(?:\.\w+)*)*)"
     r"(?: {2,}(?P<table>\S.*))?"
 )
 
-in_both_houses = pytest.mark.parametrize("house", HOUSES)
+in_every_house = pytest.mark.parametrize("house", HOUSES)
 
 
 def lines(house: str) -> list[re.Match[str]]:
@@ -43,26 +44,26 @@ def found(house: str, room: str) -> tuple[str, object]:
     """Return the module that a room of the map stands for, and the thing itself."""
     module = next((one for one in sorted(modules(house), reverse=True) if f"{room}.".startswith(f"{one}.")), "")
     assert module, f"there is no room {room}"
-    at: object = import_module(f"anonymizer.{house}.{module}")
+    at: object = import_module(f"{HOUSES[house].__name__}.{module}")
     for name in filter(None, room.removeprefix(module).split(".")):
         at = getattr(at, name)
     return module, at
 
 
-@in_both_houses
+@in_every_house
 def test_every_module_stands_on_the_map(house: str) -> None:
     assert len(modules(house)) > 20
     assert modules(house) - {found(house, room)[0] for room in rooms(house)} == set()
 
 
-@in_both_houses
+@in_every_house
 def test_every_room_on_the_map_is_there(house: str) -> None:
     for room in rooms(house):
         name, thing = found(house, room)
         assert isinstance(thing, ModuleType) == (room == name)
 
 
-@in_both_houses
+@in_every_house
 def test_every_line_of_the_map_is_one_that_these_tests_read(house: str) -> None:
     text = HOUSES[house].__doc__ or ""
     indented = [line for line in text.splitlines() if line.startswith("    ") and "(" not in line]  # which is code
@@ -87,9 +88,13 @@ def test_every_section_that_the_map_names_is_in_its_table() -> None:
         assert f"\n{section}\n" in (TABLES / table).read_text(encoding="utf-8")
 
 
-def test_the_readme_leads_to_both_maps() -> None:
+def test_every_table_of_the_flows_stands_on_their_map() -> None:
+    folder = ROOT / "flows"
+    tables = {path.relative_to(folder).as_posix() for path in (folder / "tables").iterdir()}
+    assert {line["table"] for line in lines("flows") if line["table"]} == tables
+
+
+def test_the_readme_leads_to_every_map() -> None:
     house = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## The house\n")[1].split("\n## ")[0]
-    for name, one in HOUSES.items():
-        path = Path(str(one.__file__)).relative_to(ROOT).as_posix()
-        assert f"](anonymizer/{name}/__init__.py)" in house
-        assert path == f"anonymizer/{name}/__init__.py"
+    for one in HOUSES.values():
+        assert f"]({Path(str(one.__file__)).relative_to(ROOT).as_posix()})" in house

@@ -93,20 +93,33 @@ def compare(
             old = before[number] if number < len(before) else ""
             if value == old and position[-1] in retained:
                 continue
-            if value.startswith(DUMMIES) and value != old and (value in DUMMIES or day_of(value) is not None):
+            if value != old and _is_dummy(value):
                 continue
-            problem = _problem(old, value, claim, position, dates.intervals)
-            if problem is None and claim == "MODIFIED" and _is_after(value, today):
-                problem = "date-in-future", "a date that moved lies in the future"
+            problem = _problem(old, value, claim)
+            if problem is None and claim == "MODIFIED":
+                days = _days_between(old, value)
+                if days is not None:
+                    dates.intervals.setdefault(days, position)
+                if _is_after(value, today):
+                    problem = "date-in-future", "a date that moved lies in the future"
             if problem:
                 dates.flaws.append(Flaw(problem[0], position, problem[1]))
     return dates._replace(total=total)
 
 
-def _problem(
-    old: str, new: str, claim: str, position: Position, intervals: dict[int, Position]
-) -> tuple[str, str] | None:
-    """Return kind and rule of what is wrong with one date, and note how far it moved."""
+def _is_dummy(value: str) -> bool:
+    """Tell whether a date, or the day of a date-time, is one of the dummies."""
+    return value.startswith(DUMMIES) and (value in DUMMIES or day_of(value) is not None)
+
+
+def _days_between(old: str, new: str) -> int | None:
+    """Return how far a date moved, in days, back below zero; None without two full dates."""
+    before, after = day_of(old), day_of(new)
+    return (after[0] - before[0]).days if before and after else None
+
+
+def _problem(old: str, new: str, claim: str) -> tuple[str, str] | None:
+    """Return kind and rule of what is wrong with one date; None if nothing is."""
     if claim == "UNMODIFIED":
         # ACR-NEMA's points may go.
         is_same = old == new or (day_of(old) == day_of(new) is not None)
@@ -127,7 +140,6 @@ def _problem(
         return "dates-torn", "a date moved by something else than whole weeks back"
     if before[1] != after[1]:
         return "dates-torn", "precision, time or offset changed with the date"
-    intervals.setdefault(days, position)
     return None
 
 

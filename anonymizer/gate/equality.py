@@ -15,7 +15,7 @@ from pydicom.multival import MultiValue
 from anonymizer.gate import colours, meanings
 from anonymizer.gate.findings import Position
 from anonymizer.gate.memory import Element
-from anonymizer.gate.pairing import vr_of
+from anonymizer.gate.uses import vr_of
 
 DUMMIES = frozenset(
     {
@@ -108,7 +108,7 @@ def is_same(before: Element, after: Element) -> bool:
             one = one.replace(b":", b"")
         return _split(one) == _split(other)
     if kind in _DECIMALS:
-        return _split(one) == _split(other) or _numbers(one) == _numbers(other) != None  # noqa: E711 - none is none
+        return _split(one) == _split(other) or _are_same_numbers(one, other)
     if before.is_little_endian != after.is_little_endian and kind in _WORDS:
         one = _swapped(one, _WORDS[kind])
     if not kind:
@@ -179,9 +179,9 @@ def _kind(element: Element) -> str:
 def _octets(element: Element | None) -> bytes:
     if element is None or element.value is None:
         return b""
-    return (
-        element.value if isinstance(element.value, bytes) else "\\".join(_texts(element)).encode("latin-1", "replace")
-    )
+    if isinstance(element.value, bytes):
+        return element.value
+    return "\\".join(_texts(element)).encode("latin-1", "replace")
 
 
 def _texts(element: Element) -> Sequence[str]:
@@ -197,11 +197,15 @@ def _split(value: bytes) -> list[bytes]:
     return [part.strip(_PADDING) for part in value.split(b"\\")]
 
 
-def _numbers(value: bytes) -> list[float] | None:
+def _are_same_numbers(one: bytes, other: bytes) -> bool:
     try:
-        return [float(part) if part else 0.0 for part in _split(value)]
+        return _numbers(one) == _numbers(other)
     except ValueError:
-        return None
+        return False
+
+
+def _numbers(value: bytes) -> list[float]:
+    return [float(part) if part else 0.0 for part in _split(value)]
 
 
 def _swapped(value: bytes, word: str) -> bytes:

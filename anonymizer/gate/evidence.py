@@ -13,10 +13,12 @@ from anonymizer.gate.identifiers import Identifier
 from anonymizer.gate.memory import Memory
 from anonymizer.gate.pairing import Side
 from anonymizer.gate.reading import Data, read
-from anonymizer.gate.references import Edges, Node, edges_of
+from anonymizer.gate.references import NO_EDGES, NO_NODE, Edges, Node, edges_of
 
 PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100020, 0x00100021
-NO_NODE = Node("", "", "", "")
+SOP_INSTANCE, META_INSTANCE = 0x00080018, 0x00020003
+SERIES, STUDY, FRAME_OF_REFERENCE = 0x0020000E, 0x0020000D, 0x00200052
+"""The UIDs of a :class:`~anonymizer.gate.references.Node`."""
 
 
 class UnnamedInstanceError(ValueError):
@@ -65,8 +67,8 @@ class Evidence:
     output_patient_id: str = ""
     pairs: dict[tuple[str, str], Position] = field(default_factory=dict)
     replaced: dict[tuple[str, str], Position] = field(default_factory=dict)
-    source_edges: Edges = Edges({}, frozenset())  # noqa: RUF009 - never changed after it was made
-    output_edges: Edges = Edges({}, frozenset())  # noqa: RUF009 - never changed after it was made
+    source_edges: Edges = NO_EDGES
+    output_edges: Edges = NO_EDGES
     intervals: dict[int, Position] = field(default_factory=dict)
     identifiers: frozenset[Identifier] = frozenset()
     encodings: frozenset[str] = frozenset()
@@ -147,11 +149,11 @@ def _unreadable(name: str, what: str, fault: str) -> Evidence:
 
 def _name(side: Side) -> str:
     # A DICOMDIR has a SOPInstanceUID in its file meta information only.
-    return side.uid(0x00080018) or side.uid(0x00020003)
+    return side.uid(SOP_INSTANCE) or side.uid(META_INSTANCE)
 
 
 def _node(side: Side) -> Node:
-    return Node(_name(side), side.uid(0x0020000E), side.uid(0x0020000D), side.uid(0x00200052))
+    return Node(_name(side), side.uid(SERIES), side.uid(STUDY), side.uid(FRAME_OF_REFERENCE))
 
 
 def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:

@@ -10,13 +10,12 @@ from pydicom.dataelem import RawDataElement
 
 from anonymizer.gate.findings import Position, path_text
 from anonymizer.gate.identifiers import UNTOLD_UIDS
-from anonymizer.gate.markers import first_value
+from anonymizer.gate.items import items_of
 from anonymizer.gate.memory import Element
-from anonymizer.gate.pairing import DATE as DATES
-from anonymizer.gate.pairing import SEQUENCE, UID, UNKNOWN, creator_of, items_of, use_of, vr_of
 from anonymizer.gate.pixels import PIXELS
-from anonymizer.gate.reading import NATIVE, PIXEL_DATA, Data, read, text_values
+from anonymizer.gate.reading import NATIVE, PIXEL_DATA, Data, first_value, read, text_values
 from anonymizer.gate.uids import REGISTERED
+from anonymizer.gate.uses import DATE, SEQUENCE, UID, UNKNOWN, creator_of, use_of, vr_of
 
 SOP_INSTANCE_UID = 0x00080018
 
@@ -106,7 +105,7 @@ def _kind(element: Element, tag: int, use: int, creator: str) -> str:
     if use & UID:
         # Which program wrote the file is not compared with the source.
         return "" if tag in UNTOLD_UIDS and not REGISTERED.issuperset(text_values(element)) else "UI"
-    if use & DATES:
+    if use & DATE:
         return "DA"
     if tag in MAKERS:
         return "MAKER"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from anonymizer.gate.dates import CLAIMS
 from anonymizer.gate.findings import Flaw
 from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
+from anonymizer.gate.items import items_of
 from anonymizer.gate.meanings import is_meaning
 from anonymizer.gate.memory import Element
-from anonymizer.gate.pairing import items_of
-from anonymizer.gate.reading import text_values
+from anonymizer.gate.reading import first_value
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
@@ -28,20 +28,27 @@ INSERTED = frozenset(
 CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 _OF_A_CODE = frozenset({CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING})
 
-FULL_DATES = "113106"
-"""CID 7050: Retain Longitudinal Temporal Information Full Dates Option."""
+# Codes of CID 7050 that an output may claim.
+BASIC = "113100"  # Basic Application Confidentiality Profile
+FULL_DATES = "113106"  # Retain Longitudinal Temporal Information Full Dates Option
+MODIFIED_DATES = "113107"  # Retain Longitudinal Temporal Information Modified Dates Option
+CHARACTERISTICS = "113108"  # Retain Patient Characteristics Option
+DEVICE_IDENTITY = "113109"  # Retain Device Identity Option
+UIDS = "113110"  # Retain UIDs Option
+SAFE_PRIVATE = "113111"  # Retain Safe Private Option
+INSTITUTION_IDENTITY = "113112"  # Retain Institution Identity Option
 
-DEVICE_IDENTITY = "113109"
-"""CID 7050: Retain Device Identity Option."""
+DEVICES_WITHOUT_DATES = "Devices retained without their dates"
+"""What no code of CID 7050 says: Retain Device Identity Option, but for the dates."""
 
-BASIC = "113100"
-"""CID 7050: Basic Application Confidentiality Profile."""
-
-MODIFIED_DATES = "113107"
-"""CID 7050: Retain Longitudinal Temporal Information Modified Dates Option."""
-
-CHARACTERISTICS = "113108"
-"""CID 7050: Retain Patient Characteristics Option."""
+RETAINED: Mapping[str, str] = {
+    FULL_DATES: DATE,
+    DEVICE_IDENTITY: DEVICE,
+    DEVICES_WITHOUT_DATES: DEVICE,
+    UIDS: UID,
+    INSTITUTION_IDENTITY: INSTITUTION,
+}
+"""What an output may still say if it claims one of these. No option retains the date of birth."""
 
 CHARACTERISTIC_TAGS = frozenset(
     {
@@ -53,32 +60,13 @@ CHARACTERISTIC_TAGS = frozenset(
         0x001021A0,  # SmokingStatus
     }
 )
+"""What stands by the claim of Retain Patient Characteristics Option alone."""
+
 _NOTHING = frozenset({"", "0", "000D", "DEIDENTIFIED", "DE_IDENTIFIED"})
-DEVICES_WITHOUT_DATES = "Devices retained without their dates"
-"""What no code of CID 7050 says: Retain Device Identity Option, but for the dates (DeidentificationMethod)."""
+"""What says nothing in one of them."""
 
 _METHODS = frozenset({"", "Entwash", DEVICES_WITHOUT_DATES})
-
-UIDS = "113110"
-"""CID 7050: Retain UIDs Option."""
-
-SAFE_PRIVATE = "113111"
-"""CID 7050: Retain Safe Private Option."""
-
-RETAINED: Mapping[str, str] = {
-    # CID 7050: what an output may still say if it claims one of these. No option retains the date of birth.
-    FULL_DATES: DATE,
-    DEVICE_IDENTITY: DEVICE,
-    DEVICES_WITHOUT_DATES: DEVICE,
-    UIDS: UID,
-    "113112": INSTITUTION,  # Retain Institution Identity Option
-}
-
-
-def first_value(elements: Mapping[int, Element], tag: int) -> str:
-    """Return the first value of an element, or the empty text."""
-    values = text_values(elements[tag]) if tag in elements else ()
-    return values[0] if values else ""
+"""What DeidentificationMethod may say."""
 
 
 def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import cast
-
-from pydicom.datadict import dictionary_VR, private_dictionary_VR
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
 
 from anonymizer.gate import structure
 from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.identifiers import (
     CODED,
     CODES,
-    TEXT_TAGS,
     Identifier,
     Word,
     encodings_of,
@@ -29,18 +22,26 @@ from anonymizer.gate.identifiers import (
     from_uids,
     from_word,
 )
-from anonymizer.gate.leftovers import has_to_go, is_private_tag
+from anonymizer.gate.items import items_of
 from anonymizer.gate.memory import Element, Known
-from anonymizer.gate.pixels import GEOMETRY, PIXELS
-from anonymizer.gate.reading import Item, Reading, read_items, text_values
-
-UID, DATE, SEQUENCE, NAME, TEXT, SHAPE, SAMPLES, UNKNOWN, LEFTOVER, POINTER = (1 << bit for bit in range(10))
-"""What the gate does with an element; bits, because one element may be looked at in several ways."""
+from anonymizer.gate.reading import Reading, first_value, text_values
+from anonymizer.gate.uses import (
+    DATE,
+    LEFTOVER,
+    NAME,
+    POINTER,
+    SAMPLES,
+    SEQUENCE,
+    SHAPE,
+    TEXT,
+    UID,
+    UNKNOWN,
+    creator_of,
+    use_of,
+)
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 _DEFAULT: tuple[str, ...] = ("iso8859",)
-ITEM_STARTS = {b"\xfe\xff\x00\xe0": True, b"\xff\xfe\xe0\x00": False}
-"""The tag of an item, by whether the bytes are little endian (PS3.5 7.5)."""
 
 
 @dataclass(slots=True)
@@ -49,6 +50,10 @@ class Notes:
 
     Parameters
     ----------
+    uids, dates : dict of Position to tuple of str
+        The values of UI, and of DA and DT.
+    shapes, samples : dict of Position to Element
+        What gives pictures their shape and place, and pixel values.
     identifiers : set of Identifier
         What identifies somebody; of sources only.
     encodings : set of str
@@ -57,6 +62,8 @@ class Notes:
         Where something stands that an output may not have; of outputs only.
     tags : set of int
         Every tag, at any depth.
+    pointers : list of Element
+        Those that name attributes (AT).
     nested : dict of Position to Element
         What stands inside of sequences and is neither one nor a UID or date; of single top level elements only.
     items : dict of Position to int
@@ -102,6 +109,10 @@ class Notes:
         if other.flaws:
             self.flaws += other.flaws
 
+    def has_item_of(self, position: Position) -> bool:
+        """Tell whether the item that a position lies in is among those noted; the data set itself always is."""
+        return len(position) == 1 or position[-2] <= self.items.get(position[:-2], 0)
+
 
 class Side(Notes):
     """What one file says, by position.
@@ -146,14 +157,17 @@ class Side(Notes):
 
     def value(self, tag: int) -> str:
         """Return the first value of a top level element, or the empty text."""
-        element = self.top.get(tag)
-        values = text_values(element) if element is not None else ()
-        return values[0] if values else ""
+        return first_value(self.top, tag)
 
     def uid(self, tag: int) -> str:
         """Return the first UID of a top level element, or the empty text."""
         values = self.uids.get((tag,))
         return values[0] if values else ""
+
+    def has_place_of(self, position: Position) -> bool:
+        """Tell whether the item that a position lies in is in the file, or the data set itself."""
+        inside = self.inside.get(position[0])
+        return len(position) == 1 or (inside is not None and inside.has_item_of(position))
 
 
 class Look:
@@ -245,92 +259,3 @@ class Look:
             self.at(item.elements, (*position, number), encodings, notes)
         notes.items[position] = number
         return True
-
-
-def creator_of(element: Element, tag: int, creators: dict[int, str]) -> str:
-    """Return the private creator in force for a private element; note it if it is one itself.
-
-    The block that (gggg,00bb) reserves is (gggg,bb00) to (gggg,bbFF) (PS3.5 7.8.1).
-
-    Parameters
-    ----------
-    element : Element
-        The element.
-    tag : int
-        Its tag.
-    creators : dict of int to str
-        The creators of this data set so far, by the upper three bytes of the tags in their block.
-    """
-    if tag & 0xFF00 == 0:
-        creators[tag >> 16 << 8 | tag & 0xFF] = "".join(text_values(element)[:1])
-    return creators.get(tag >> 8, "")
-
-
-def items_of(element: Element, *, is_sequence: bool) -> Iterable[Item] | None:
-    """Return the items of an element, or None if it is opaque.
-
-    An element of unknown VR may hold a sequence, which then is in implicit VR (PS3.5 6.2.2); every item shows
-    whether the writer kept to that.
-    """
-    value = element.value
-    if not isinstance(element, RawDataElement):
-        items = cast("Iterable[Dataset]", value) if element.VR == "SQ" else None
-        return None if items is None else [Item(tuple(item.values()), 0) for item in items]
-    if not value:
-        return () if is_sequence else None
-    content = cast("bytes", value)
-    little = ITEM_STARTS.get(content[:4])
-    if little is None and not is_sequence:
-        return None
-    if little is None or element.VR != "UN":
-        little = element.is_little_endian
-    return read_items(content, implicit=element.is_implicit_VR, little=little)
-
-
-@lru_cache(maxsize=1 << 16)
-def use_of(tag: int, vr: str | None, creator: str) -> int:
-    """Say what the gate does with an element.
-
-    Both the VR in the file and the one in the dictionary count, so that a date remains a date where a vendor
-    wrote it as text.
-
-    Parameters
-    ----------
-    tag : int
-        The tag.
-    vr : str or None
-        The VR in the file; None in implicit VR.
-    creator : str
-        The private creator in force; empty for public tags.
-    """
-    known = vr_of(tag, creator)
-    kinds = {str(vr) if vr else known, known}
-    use = LEFTOVER if has_to_go(tag) or is_private_tag(tag) else 0
-    if vr == "SQ" or (known == "SQ" and vr in (None, "UN")):
-        return use | SEQUENCE
-    if "UI" in kinds:
-        use |= UID
-    if kinds & {"DA", "DT"}:
-        use |= DATE
-    if "PN" in kinds:
-        use |= NAME
-    elif tag in TEXT_TAGS:
-        use |= TEXT
-    if "AT" in kinds:
-        use |= POINTER
-    if tag in GEOMETRY:
-        use |= SHAPE
-    if tag in PIXELS:
-        use |= SAMPLES
-    if vr in (None, "UN") and not known:
-        use |= UNKNOWN
-    return use
-
-
-def vr_of(tag: int, creator: str) -> str:
-    """Return the VR of a tag in pydicom's dictionaries; empty if it is unknown or depends."""
-    try:
-        vr = private_dictionary_VR(tag, creator) if tag >> 16 & 1 else dictionary_VR(tag)
-    except KeyError:
-        return ""
-    return str(vr)

@@ -11,7 +11,7 @@ from pydicom.dataelem import RawDataElement
 
 from anonymizer.gate import codestreams
 from anonymizer.gate.codestreams import Coded
-from anonymizer.gate.findings import Flaw, Position
+from anonymizer.gate.findings import Flaw
 from anonymizer.gate.memory import Element
 from anonymizer.gate.reading import NATIVE, TRANSFER_SYNTAX, UNDEFINED_LENGTH, is_little, text_values
 from anonymizer.gate.segments import Picture
@@ -62,19 +62,11 @@ def compare(source: Side, output: Side) -> Iterator[Flaw]:
     for position, before in source.shapes.items():
         after = output.shapes.get(position)
         if after is None:
-            if _stands(position, output):
+            if output.has_place_of(position):
                 yield Flaw("pixels-differ", position, "an attribute that shapes the picture is missing")
         elif not _same_shape(before, after, GEOMETRY[position[-1]]):
             rule = "an attribute that shapes the picture is not that of the source"
             yield Flaw("pixels-differ", position, rule)
-
-
-def _stands(position: Position, side: Side) -> bool:
-    """Tell whether the item that a position lies in is in a file, or the data set itself."""
-    if len(position) == 1:
-        return True
-    inside = side.inside.get(position[0])
-    return inside is not None and position[-2] <= inside.items.get(position[:-2], 0)
 
 
 def _of_samples(source: Side, output: Side) -> Iterator[Flaw]:

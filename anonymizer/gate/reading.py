@@ -7,13 +7,12 @@ The engine reads in another way on purpose: a fault of one reader is seen by the
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from mmap import mmap
 from os import SEEK_CUR, SEEK_SET
-from struct import Struct
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
@@ -61,17 +60,6 @@ class TooLargeError(ValueError):
 
 class DuplicateElementError(ValueError):
     """A data set holds the same tag twice, so that readers may disagree about its value."""
-
-
-class SequenceError(ValueError):
-    """The value of a sequence is not made of items."""
-
-
-class Item(NamedTuple):
-    """An item of a sequence, and from where in the sequence's value its elements count their positions."""
-
-    elements: tuple[Element, ...]
-    offset: int
 
 
 @dataclass(slots=True)
@@ -190,7 +178,7 @@ def read(data: Data, *, force: bool = False, memory: Memory | None = None) -> Re
     elements = _elements(
         body, start, implicit=implicit, little=header.transfer_syntax != ExplicitVRBigEndian, memory=memory
     )
-    return Reading(header, _sound_top(elements), is_deflated)
+    return Reading(header, _whole(elements), is_deflated)
 
 
 def _elements(
@@ -226,47 +214,25 @@ def _elements(
         raise TruncatedError
 
 
-def read_items(content: bytes, *, implicit: bool, little: bool) -> Iterator[Item]:
-    """Yield the items of a sequence of defined length (PS3.5 7.5).
+def check_whole(tags: Sequence[int], last: Element | None) -> None:
+    """Check the elements of a data set or item.
 
     Parameters
     ----------
-    content : bytes
-        The value of the sequence.
-    implicit : bool
-        Whether items are in implicit VR. If not, each item may still be: UN holds implicit VR (PS3.5 6.2.2).
-    little : bool
-        Whether they are little endian.
+    tags : sequence of int
+        The tags of all.
+    last : Element or None
+        The last of them. Only its value can be shorter than its length: there the file ended.
 
     Raises
     ------
-    SequenceError
-        If the value is not made of items.
+    DuplicateElementError, TruncatedError
+        If readers could disagree about what they are.
     """
-    header = Struct("<HHL" if little else ">HHL")
-    stream = BytesIO(content)
-    at, size = 0, len(content)
-    while at < size:
-        if at + 8 > size:
-            raise SequenceError
-        group, number, length = header.unpack_from(content, at)
-        at += 8
-        if (group, number) == (0xFFFE, 0xE0DD):
-            return
-        end = size if length == UNDEFINED_LENGTH else at + length
-        if (group, number) != (0xFFFE, 0xE000) or end > size:
-            raise SequenceError
-        is_implicit = implicit or not content[at + 4 : at + 6].isalpha()
-        if length == UNDEFINED_LENGTH:
-            stream.seek(at)
-            yield Item(_sound(data_element_generator(stream, is_implicit, little)), 0)
-            at = stream.tell()
-            continue
-        part = BytesIO(content[at:end])
-        yield Item(_sound(data_element_generator(part, is_implicit, little)), at)
-        if part.tell() != length:
-            raise SequenceError
-        at = end
+    if len(set(tags)) != len(tags):
+        raise DuplicateElementError
+    if isinstance(last, RawDataElement) and last.length not in (len(last.value or b""), UNDEFINED_LENGTH):
+        raise TruncatedError
 
 
 def inflate(data: bytes | memoryview) -> tuple[bytes, bytes]:
@@ -308,6 +274,12 @@ def text_values(element: Element) -> tuple[str, ...]:
     return tuple([part.strip(" \0") for part in text.split("\\")])
 
 
+def first_value(elements: Mapping[int, Element], tag: int) -> str:
+    """Return the first value of an element of single-byte text among those by tag, or the empty text."""
+    values = text_values(elements[tag]) if tag in elements else ()
+    return values[0] if values else ""
+
+
 def is_little(element: Element) -> bool:
     """Tell whether an element is in little endian."""
     return element.is_little_endian if isinstance(element, RawDataElement) else True
@@ -330,12 +302,10 @@ def _with_value(element: Element, body: bytes | memoryview, stream: BinaryIO) ->
     return element._replace(value=cast("bytes", value) if int(element.tag) in _PIXELS else bytes(value))
 
 
-def _sound_top(elements: Iterable[Known]) -> tuple[Known, ...]:
-    sound = tuple(elements)
-    if len({one.tag for one in sound}) != len(sound):
-        raise DuplicateElementError
-    _check_last(sound[-1].element if sound else None)
-    return sound
+def _whole(elements: Iterable[Known]) -> tuple[Known, ...]:
+    whole = tuple(elements)
+    check_whole([one.tag for one in whole], whole[-1].element if whole else None)
+    return whole
 
 
 def _after_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -346,18 +316,4 @@ def _read_slowly(data: bytes | memoryview) -> Reading:
     dataset = dcmread(BytesIO(data), force=True)
     meta = dataset.file_meta
     header = Header(dataset.preamble or b"", tuple(meta.values()), str(meta.get("TransferSyntaxUID", "")), 0)
-    return Reading(header, _sound_top(map(Known.of, dataset.values())))
-
-
-def _sound(elements: Iterable[Element]) -> tuple[Element, ...]:
-    sound = tuple(elements)
-    if len({item.tag for item in sound}) != len(sound):
-        raise DuplicateElementError
-    _check_last(sound[-1] if sound else None)
-    return sound
-
-
-def _check_last(last: Element | None) -> None:
-    # Only the last value can be shorter than its length: there the file ended.
-    if isinstance(last, RawDataElement) and last.length not in (len(last.value or b""), UNDEFINED_LENGTH):
-        raise TruncatedError
+    return Reading(header, _whole(map(Known.of, dataset.values())))

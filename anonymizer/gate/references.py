@@ -7,10 +7,10 @@ resolving it: ReferencedSOPInstanceUID may well carry the UID of a study (Refere
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from anonymizer.gate.findings import Finding, Position, Reference, is_private, path_text
+from anonymizer.gate.findings import Finding, Flaw, Position, Reference, is_private
 from anonymizer.gate.leftovers import is_inside
 from anonymizer.gate.uids import REGISTERED
 
@@ -45,6 +45,8 @@ NESTED: Mapping[int, str] = {
     0x00200052: FRAME,  # FrameOfReferenceUID
 }
 
+_FRAME_OF_REFERENCE: Position = (0x00200052,)
+
 Edge = tuple[str, str]
 """Level and target UID."""
 
@@ -65,6 +67,9 @@ class Edges(NamedTuple):
     public: dict[Edge, Position]
     private: frozenset[str]
     gone: frozenset[Edge] = frozenset()
+
+
+NO_EDGES = Edges({}, frozenset())
 
 
 def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
@@ -93,6 +98,18 @@ def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
             else:
                 public.setdefault((level, uid), position)
     return Edges(public, frozenset(private) - {target for _, target in public}, frozenset(gone - public.keys()))
+
+
+class Node(NamedTuple):
+    """The UIDs that an instance has for itself; empty where it has none."""
+
+    instance: str
+    series: str
+    study: str
+    frame: str
+
+
+NO_NODE = Node("", "", "", "")
 
 
 class Graph:
@@ -126,15 +143,6 @@ class Graph:
         return len(self.frames.get(node.frame, ())) > 1
 
 
-class Node(NamedTuple):
-    """The UIDs that an instance has for itself; empty where it has none."""
-
-    instance: str
-    series: str
-    study: str
-    frame: str
-
-
 class Closure(NamedTuple):
     """The outcome of comparing the two graphs."""
 
@@ -163,45 +171,90 @@ def close(evidence: Sequence[Evidence], image: Mapping[str, str]) -> Closure:
     return closure
 
 
+class _Wanted(NamedTuple):
+    """A reference of a source: what it has to be in the output, whether it resolves, and where the source has it."""
+
+    edge: Edge
+    resolves: bool
+    position: Position
+
+
 def _close_one(item: Evidence, image: Mapping[str, str], source: Graph, output: Graph, closure: Closure) -> None:
-    findings, references, checks = closure
-    present = {(output.level(edge), edge[1]): where for edge, where in item.output_edges.public.items()}
-    # An edge to the own instance, study, series or frame of reference is held by the top level already.
-    own = {item.output.instance, item.output.series, item.output.study} - {""}
-    expected: dict[Edge, bool] = {}
+    """Note what is wrong with the references of one instance, which ones it has, and how many it lacks."""
+    wanted = list(_wanted(item, image, source))
+    missing = list(_missing(item, wanted, output))
+    flaws = [*_lost(item, image, missing), *_broken(item, wanted, output)]
+    closure.findings.extend(flaw.named(item.instance) for flaw in flaws)
+    closure.references.update(_references(item, image, output))
+    removed = sum(not one.resolves for one in missing) + len(item.source_edges.gone)
+    private = sum(uid in source.levels or uid in source.frames for uid in item.source_edges.private)
+    closure.checks.update(references_removed=removed, references_private=private)
+
+
+def _wanted(item: Evidence, image: Mapping[str, str], source: Graph) -> Iterator[_Wanted]:
+    """Yield the references of the source; an edge to anything is one if it names something known."""
     for edge, position in item.source_edges.public.items():
-        level = source.level(edge)
-        if level == ANY:
-            continue
-        resolved = source.resolves((level, edge[1]), item.source.instance)
-        target = (level, image.get(edge[1], ""))
-        expected[target] = resolved
-        if target in present or target[1] in own or target == (FRAME, item.output.frame):
-            continue
-        if resolved:
-            rule = f"a reference to a {level} that was sent too is missing in the output"
-            findings.append(Finding("reference-lost", item.instance, path_text(position), rule))
-        else:
-            checks["references_removed"] += 1
-    if item.source.frame and item.output.frame != image.get(item.source.frame):
+        level, target = source.level(edge), edge[1]
+        if level != ANY:
+            resolves = source.resolves((level, target), item.source.instance)
+            yield _Wanted((level, image.get(target, "")), resolves, position)
+
+
+def _present(item: Evidence, output: Graph) -> dict[Edge, Position]:
+    """Return the references of the output, with where they stand."""
+    edges = {(output.level(edge), edge[1]): position for edge, position in item.output_edges.public.items()}
+    return {edge: position for edge, position in edges.items() if edge[0] != ANY}
+
+
+def _missing(item: Evidence, wanted: Iterable[_Wanted], output: Graph) -> Iterator[_Wanted]:
+    """Yield the references that an output lacks.
+
+    One to the own instance, study, series or frame of reference is held by the top level already.
+    """
+    own = {item.output.instance, item.output.series, item.output.study} - {""}
+    held = {*_present(item, output), (FRAME, item.output.frame)}
+    return (one for one in wanted if one.edge not in held and one.edge[1] not in own)
+
+
+def _lost(item: Evidence, image: Mapping[str, str], missing: Iterable[_Wanted]) -> Iterator[Flaw]:
+    """Yield the references that resolved and are gone, and an own frame of reference that is not the source's."""
+    for one in missing:
+        if one.resolves:
+            rule = f"a reference to {_named(one.edge[0])} that was sent too is missing in the output"
+            yield Flaw("reference-lost", one.position, rule)
+    if not _stands_in_its_frame(item, image):
         rule = "the output does not stand in the frame of reference of its source"
-        findings.append(Finding("reference-lost", item.instance, path_text((0x00200052,)), rule))
-    elif item.output.frame and output.shares_frame(item.output):
-        references.add(Reference(item.instance, FRAME, item.output.frame, "resolved"))
-    for edge, position in present.items():
-        level, uid = edge
-        if level == ANY:
-            continue
-        resolved = output.resolves(edge, item.output.instance)
-        state = "resolved" if resolved else "dangling"
+        yield Flaw("reference-lost", _FRAME_OF_REFERENCE, rule)
+
+
+def _broken(item: Evidence, wanted: Iterable[_Wanted], output: Graph) -> Iterator[Flaw]:
+    """Yield the references that the source does not have, and those that resolve otherwise than in the source."""
+    expected = {one.edge: one.resolves for one in wanted}
+    for edge, position in _present(item, output).items():
+        resolves = output.resolves(edge, item.output.instance)
         if edge not in expected:
-            rule = f"the reference to a {level} is not the image of one in the source"
-            findings.append(Finding("reference-broken", item.instance, path_text(position), rule))
-        elif resolved != expected[edge]:
-            rule = f"the reference to a {level} is {state} in the output and was not in the source"
-            findings.append(Finding("reference-broken", item.instance, path_text(position), rule))
-        references.add(Reference(item.instance, level, uid, state))
-    checks["references_removed"] += len(item.source_edges.gone)
-    checks["references_private"] += sum(
-        1 for uid in item.source_edges.private if uid in source.levels or uid in source.frames
-    )
+            rule = f"the reference to {_named(edge[0])} is not the image of one in the source"
+            yield Flaw("reference-broken", position, rule)
+        elif resolves != expected[edge]:
+            rule = f"the reference to {_named(edge[0])} is {_state(resolves)} in the output and was not in the source"
+            yield Flaw("reference-broken", position, rule)
+
+
+def _references(item: Evidence, image: Mapping[str, str], output: Graph) -> Iterator[Reference]:
+    """Yield what an output points at, its own frame of reference too if another instance stands in that."""
+    if item.output.frame and _stands_in_its_frame(item, image) and output.shares_frame(item.output):
+        yield Reference(item.instance, FRAME, item.output.frame, _state(resolves=True))
+    for edge in _present(item, output):
+        yield Reference(item.instance, *edge, _state(output.resolves(edge, item.output.instance)))
+
+
+def _stands_in_its_frame(item: Evidence, image: Mapping[str, str]) -> bool:
+    return not item.source.frame or item.output.frame == image.get(item.source.frame)
+
+
+def _named(level: str) -> str:
+    return f"an {level}" if level == INSTANCE else f"a {level}"
+
+
+def _state(resolves: bool) -> str:
+    return "resolved" if resolves else "dangling"

@@ -78,7 +78,10 @@ def compare(source: Side, output: Side, *, are_retained: bool) -> Uids:
             old = before[number] if number < len(before) else ""
             if new not in REGISTERED and not is_valid(new):
                 uids.flaws.append(Flaw("uid-invalid", position, "the UID is not a valid one"))
-            elif not _needs_no_pair(source, output, position, uids.flaws):
+            elif _contradicts(output, position):
+                rule = "the file meta information names another UID than the data set"
+                uids.flaws.append(Flaw("uid-split", position, rule))
+            elif not _needs_no_pair(source, output, position):
                 is_apart = are_retained and position[-1] in ALWAYS_REPLACED
                 pairs = uids.replaced if is_apart else uids.pairs
                 _pair(old, new, position, uids.flaws, pairs, may_stand=are_retained and not is_apart)
@@ -97,17 +100,18 @@ def _in_words(source: Side, position: Position) -> tuple[str, ...]:
     return text_values(element) if element is not None and element.VR in (None, "UN") else ()
 
 
-def _needs_no_pair(source: Side, output: Side, position: Position, flaws: list[Flaw]) -> bool:
+def _contradicts(output: Side, position: Position) -> bool:
+    """Tell whether a UID of the file meta should repeat one of the data set, and does not."""
+    repeated = output.uids.get(OF_THE_DATA_SET.get(position, ()))
+    return bool(repeated) and output.uids[position] != repeated
+
+
+def _needs_no_pair(source: Side, output: Side, position: Position) -> bool:
     """Tell whether a UID of the file meta says how the file was written, or only repeats the data set."""
     own = OF_THE_DATA_SET.get(position)
     if own is None:
         return position in (META_SYNTAX, META_IMPLEMENTATION)
-    after = output.uids.get(own, ())
-    if after and output.uids[position] != after:
-        rule = "the file meta information names another UID than the data set"
-        flaws.append(Flaw("uid-split", position, rule))
-        return True
-    return bool(after) and source.uids.get(position) != source.uids.get(own)
+    return bool(output.uids.get(own)) and source.uids.get(position) != source.uids.get(own)
 
 
 def _pair(old: str, new: str, position: Position, flaws: list[Flaw], pairs: Pairs, *, may_stand: bool) -> None:

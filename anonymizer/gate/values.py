@@ -18,14 +18,17 @@ from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.markers import INSERTED
 from anonymizer.gate.measures import MEASURES, WHOLE
 from anonymizer.gate.memory import Element, Known
-from anonymizer.gate.pairing import DATE, SAMPLES, UID, use_of
 from anonymizer.gate.pixels import GEOMETRY
+from anonymizer.gate.structure import INVALID
+from anonymizer.gate.uses import DATE, SAMPLES, UID, use_of
 
 if TYPE_CHECKING:
     from anonymizer.gate.pairing import Notes, Side
 
-CHANGED, ADDED, LOST, INVALID = "value-changed", "value-added", "value-lost", "not-dicom"
-"""The kinds of findings."""
+CHANGED, ADDED, LOST = "value-changed", "value-added", "value-lost"
+"""The kinds of findings; `INVALID` besides."""
+
+_WITHOUT = "something is gone without which the object is another one"
 
 _MOST_ORIGINS = 64
 """With how many elements of sources what was found of one of outputs is remembered."""
@@ -61,9 +64,6 @@ def compare(source: Side, output: Side) -> Iterator[Flaw]:
             yield Flaw(LOST, (tag,), _WITHOUT)
 
 
-_WITHOUT = "something is gone without which the object is another one"
-
-
 def _top(tag: int, before: Known | None, after: Known, source: Side, output: Side) -> Iterator[Flaw]:
     """Yield what is wrong with a top level element."""
     if tag in INSERTED or tag in _OTHERS:
@@ -92,16 +92,11 @@ def _inside(before: Notes | None, after: Notes) -> Iterator[Flaw]:
         if position[-1] not in _OTHERS:
             yield from _judged(position, origin, element, after.nested)
     for position, count in items.items():
-        if count and position[-1] in WHOLE and not after.items.get(position) and _stands(position, after.items):
+        if count and position[-1] in WHOLE and not after.items.get(position) and after.has_item_of(position):
             yield Flaw(LOST, position, _WITHOUT)
     for position, element in nested.items():
-        if position[-1] in MEASURES and position not in after.nested and _stands(position, after.items):
+        if position[-1] in MEASURES and position not in after.nested and after.has_item_of(position):
             yield from _lost(position, element)
-
-
-def _stands(position: Position, items: Mapping[Position, int]) -> bool:
-    """Tell whether the item that a position lies in is there, given how many each sequence has."""
-    return len(position) == 1 or position[-2] <= items.get(position[:-2], 0)
 
 
 def _judged(

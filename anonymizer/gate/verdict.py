@@ -29,6 +29,9 @@ COUNTED = (
     "identifiers_too_short",
     "identifiers_dummy",
 )
+"""What every verdict counts, 0 too."""
+
+_PATIENT_ID = path_text((0x00100020,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ class Gate:
             *(finding for item in evidence for finding in item.flaws),
             *uids.judge(evidence, image),
             *dates.judge(evidence),
-            *_subjects(evidence),
+            *_two_in_one_study(evidence),
+            *_two_in_one_pseudonym(evidence),
             *(earlier.judge(evidence, self._before) if self._before else ()),
             *closure.findings,
         }
@@ -157,25 +161,30 @@ def _claims(evidence: Sequence[Evidence]) -> dict[str, frozenset[str]]:
     return claims
 
 
-def _subjects(evidence: Sequence[Evidence]) -> Iterator[Finding]:
-    """Yield the instances of studies with two patients, and patients that became one."""
+def _two_in_one_study(evidence: Sequence[Evidence]) -> Iterator[Finding]:
+    """Yield the instances of studies with two patients."""
     studies: defaultdict[str, list[Evidence]] = defaultdict(list)
-    people: defaultdict[str, set[str]] = defaultdict(set)
     for item in evidence:
         if item.source.study:
             studies[item.source.study].append(item)
-        if item.patient_id and item.output_patient_id:
-            people[item.output_patient_id].add(item.patient_id)
     for items in studies.values():
         ids = {item.patient_id for item in items}
         # An absent issuer is the site's own, which the gate does not know.
         issuers = {item.issuer for item in items} - {""}
         if len(ids) > 1 or len(issuers) > 1 or len({item.output_patient_id for item in items}) > 1:
-            rule = "one study has two patients"
-            yield from (Finding("two-patients", item.instance, _PATIENT, rule) for item in items)
+            yield from (_two_patients(item, "one study has two patients") for item in items)
+
+
+def _two_in_one_pseudonym(evidence: Sequence[Evidence]) -> Iterator[Finding]:
+    """Yield the instances of patients that became one."""
+    people: defaultdict[str, set[str]] = defaultdict(set)
+    for item in evidence:
+        if item.patient_id and item.output_patient_id:
+            people[item.output_patient_id].add(item.patient_id)
     for item in evidence:
         if len(people[item.output_patient_id]) > 1:
-            yield Finding("two-patients", item.instance, _PATIENT, "two patients have one pseudonym")
+            yield _two_patients(item, "two patients have one pseudonym")
 
 
-_PATIENT = path_text((0x00100020,))
+def _two_patients(item: Evidence, rule: str) -> Finding:
+    return Finding("two-patients", item.instance, _PATIENT_ID, rule)

@@ -1,5 +1,6 @@
 -- The tables that people query: views over the ledger's files. docs/lineage.md explains every column.
 -- `record` orders what happened; it never depends on a clock that was set back.
+-- Words with a dollar sign are patterns of files: flows.lineage puts them in.
 
 CREATE SCHEMA IF NOT EXISTS raw;
 
@@ -96,7 +97,7 @@ edges AS (
     SELECT site, project, work, run_id, study_instance_uid, unnest("references") AS r
     FROM raw.latest
 ),
--- Studies that the hospital has and the cloud has not.
+-- Studies that were seen at the hospital, in the cloud by now or not.
 waiting AS (
     SELECT DISTINCT site, project, study_instance_uid AS target FROM raw.seen
 )

@@ -1,0 +1,108 @@
+"""The latest outcome of every study: an index over the ledger's records.
+
+Reading a year of records takes long, and a run needs a few words of each. So those lie in one Parquet file; what is
+newer is read record by record. The index is a copy: without it the ledger is read whole, and it is written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from flows import database
+from flows.records import Settled
+
+__all__ = ["SettledIndex"]
+
+WRITE_AFTER: Final = 200
+"""Records that are read one by one before the index is written: reading so many costs about 50 ms."""
+
+_COLUMNS: Final = ("record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release")
+
+
+class SettledIndex:
+    """Look up what is settled in a ledger; one object a process, one caller at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the ledger's records of studies.
+    shape : Path
+        A record without rows that has every column there is: records of an older shape lack some.
+    index : Path
+        File of the index; made when there is something to write.
+    """
+
+    def __init__(self, folder: Path, shape: Path, index: Path) -> None:
+        self._folder = folder
+        self._shape = shape
+        self._index = index
+        self._connection = database.connect()
+        self._known: set[str] = set()
+        self._is_read = False
+
+    def close(self) -> None:
+        """Release the memory; the file needs no closing."""
+        self._connection.close()
+
+    def refresh(self, there: Collection[str]) -> None:
+        """Learn of records that are new since the last call, here or in another process.
+
+        Parameters
+        ----------
+        there : collection of str
+            Names of all records of studies.
+        """
+        there = set(there)
+        if not self._is_read:
+            self._read()
+        if self._known - there:  # somebody took records away; the index may not outlive them
+            self._make_table()
+        new = sorted(there - self._known)
+        if new:
+            self._insert([self._folder / f"{name}.parquet" for name in new])
+            self._known.update(new)
+        if len(new) >= WRITE_AFTER:
+            with database.beside(self._index) as hidden:
+                database.copy(self._connection, "SELECT * FROM settled", hidden)
+
+    def latest(self, site: str, project: str) -> dict[str, Settled]:
+        """Return the latest outcome of every study of a site, by its work token."""
+        rows = self._connection.execute(
+            "SELECT work, snapshot, status, reason, coalesce(settings, ''), coalesce(release, '')"
+            " FROM settled WHERE site = ? AND project = ?"
+            " QUALIFY row_number() OVER (PARTITION BY work ORDER BY record DESC) = 1",
+            [site, project],
+        ).fetchall()
+        return {
+            work: Settled(snapshot=snapshot, status=status, reason=reason, settings=settings, release=release)
+            for work, snapshot, status, reason, settings, release in rows
+        }
+
+    def _read(self) -> None:
+        """Read the index, if there is one."""
+        self._make_table()
+        if self._index.exists():
+            # A damaged index, or one of another version, is only a copy: read the ledger instead.
+            with contextlib.suppress(duckdb.Error):
+                self._insert([self._index])
+        rows = self._connection.execute("SELECT record FROM settled").fetchall()
+        self._known = {record for (record,) in rows}
+        self._is_read = True
+
+    def _make_table(self) -> None:
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE settled ({', '.join(f'{name} VARCHAR' for name in _COLUMNS)})"
+        )
+        self._known = set()
+
+    def _insert(self, paths: Sequence[Path]) -> None:
+        self._connection.execute(
+            f"INSERT INTO settled SELECT {', '.join(_COLUMNS)}"  # noqa: S608 - our own column names
+            " FROM read_parquet(?, union_by_name = true, hive_partitioning = false)",
+            [[database.pattern(path) for path in (self._shape, *paths)]],
+        )
