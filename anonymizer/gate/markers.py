@@ -10,7 +10,7 @@ from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
 from anonymizer.gate.items import items_of
 from anonymizer.gate.meanings import is_meaning
 from anonymizer.gate.memory import Element
-from anonymizer.gate.reading import first_value
+from anonymizer.gate.reading import first_value, text_values
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
