@@ -20,6 +20,7 @@ from pydicom.datadict import (  # type: ignore[attr-defined]  # RepeatersDiction
 )
 
 from anonymizer.engine import deciding, tables
+from anonymizer.engine.content import CELLS
 
 OVERRIDES = ("remove", "empty", "dummy", "uid", "clean", "keep")
 """What a site may say of an attribute, from what tells least to what tells most."""
@@ -147,6 +148,8 @@ def _obstacle(tag: int, word: str, options: frozenset[str]) -> str:
     vr = _vr(tag)
     if word == "dummy" and vr in _WITHOUT_DUMMY:
         return f"there is no dummy for a value of VR {vr}"
+    if tag == CELLS and word in {"keep", "clean"}:
+        return "no concept tells whom a cell of a table is about"
     if word == "uid" and vr != "UI":
         return "only a UID (VR UI) can be replaced by a UID"
     if word == "clean" and vr not in DESCRIPTIONS and vr != "SQ":
