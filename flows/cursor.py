@@ -28,12 +28,15 @@ class Cursor:
         The site's settings then: see `Desk.settings`.
     swept_open : int
         Studies that were not stable then, and have to be looked at again.
+    swept_release : str
+        The ledger's record of the latest release that was known then; "" if there was none.
     """
 
     seq: int
     swept_seq: int
     swept_settings: str
     swept_open: int
+    swept_release: str
 
 
 def kept(path: Path) -> Cursor | None:

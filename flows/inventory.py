@@ -70,12 +70,9 @@ class Inventory:
         self._settings = self._desk.settings
 
     @property
-    def has_releases(self) -> bool:
-        """Tell whether a study that somebody released was not tried again so far."""
-        return any(
-            work not in self._settled or self._settled[work].release < release
-            for work, release in self._releases.items()
-        )
+    def latest_release(self) -> str:
+        """The ledger's record of the latest release of any study of the site; "" if nobody released one."""
+        return max(self._releases.values(), default="")
 
     def works(
         self,

@@ -7,7 +7,7 @@ tells that it was. Where nothing changed since the inventory was last walked thr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from flows import cursor
@@ -44,6 +44,7 @@ class Look:
         self._was = self._kept = cursor.kept(self._path)
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
+        self._open = 0
 
     def find(self) -> list[Work]:
         """Return what is to be moved; nothing once all was returned."""
@@ -68,6 +69,7 @@ class Look:
             swept_seq=swept.swept_seq,
             swept_settings=swept.swept_settings,
             swept_open=swept.swept_open,
+            swept_release=swept.swept_release,
         )
         if now == self._kept:
             return
@@ -89,7 +91,8 @@ class Look:
         while not is_done:
             page = self._desk.hospital.changes(self._seq)
             found.update((change.orthanc_id, None) for change in page.rows)
-            self._seq, is_done = max(self._seq, page.last), page.done
+            is_done = page.done or page.last <= self._seq
+            self._seq = max(self._seq, page.last)
         return self._inventory.works(self._described(found), lambda is_new: "feed" if is_new else "retry")
 
     def _described(self, orthanc_ids: Iterable[str]) -> Iterator[StudyAtSite]:
@@ -102,10 +105,14 @@ class Look:
                 yield study
 
     def _has_to_sweep(self) -> bool:
-        if self._swept or not (self._thorough or self._was is None):
-            return False
         was = self._was
-        if was is None or was.swept_open or was.swept_settings != self._desk.settings or self._inventory.has_releases:
+        if self._swept or was is None:
+            return self._swept is None
+        if self._inventory.latest_release > was.swept_release:
+            return True  # somebody waits for it, whatever woke the run
+        if not self._thorough:
+            return False
+        if was.swept_open or was.swept_settings != self._desk.settings:
             return True
         return self._desk.hospital.last_change() != was.swept_seq
 
@@ -118,20 +125,24 @@ class Look:
             page = self._desk.hospital.changes(max(0, last - _RECENT))
             announced = {change.orthanc_id for change in page.rows}
         by: FoundBy = "sweep" if self._was else "first-look"
-        open_studies = 0
-
-        def settled_down() -> Iterator[StudyAtSite]:
-            nonlocal open_studies
-            oldest = datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)
-            for study in self._desk.hospital.studies():
-                # After a restart Orthanc calls everything stable, even what still arrives.
-                is_old = study.last_update <= oldest.strftime(_ORTHANCS_TIME)
-                if study.stable and (is_old or study.orthanc_id in announced):
-                    yield study
-                else:
-                    open_studies += 1
-
-        found = self._inventory.works(settled_down(), lambda is_new: by if is_new else "retry")
-        self._swept = Cursor(seq=self._seq, swept_seq=last, swept_settings=self._desk.settings, swept_open=open_studies)
+        self._open = 0
+        found = self._inventory.works(self._settled_down(announced), lambda is_new: by if is_new else "retry")
+        self._swept = Cursor(
+            seq=self._seq,
+            swept_seq=last,
+            swept_settings=self._desk.settings,
+            swept_open=self._open,
+            swept_release=self._inventory.latest_release,
+        )
         self._was = self._was or self._swept
         return found
+
+    def _settled_down(self, announced: Container[str]) -> Iterator[StudyAtSite]:
+        """Yield the studies that are stable and are not so since just now, and count the others."""
+        oldest = (datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)).strftime(_ORTHANCS_TIME)
+        for study in self._desk.hospital.studies():
+            # After a restart Orthanc calls everything stable, even what still arrives.
+            if study.stable and (study.last_update <= oldest or study.orthanc_id in announced):
+                yield study
+            else:
+                self._open += 1

@@ -12,6 +12,8 @@ import pytest
 from deployments.demo import studies
 from flows import lineage
 from flows.desk import Desk
+from flows.held.release import record
+from flows.held.studies import held_studies
 from flows.look import Look
 from flows.orthanc import Orthanc, StudyAtSite
 from flows.study import move
@@ -118,6 +120,20 @@ def test_a_held_study_is_tried_again_by_the_schedule_when_the_settings_change(pl
     assert by_doorbell(place, hold="instance") == []
     assert by_schedule(place, hold="instance") == ["retry"]
     assert counts(place.cloud) == 2
+
+
+def test_a_released_study_is_tried_again_by_any_run_and_then_looked_for_no_more(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.receive([*visit(1), studies.to_bytes(studies.screen_dump(1, 1, 2, rows=16))])
+    by_schedule(place)
+    with place.desk() as desk, lineage.connect(desk.ledger.directory) as tables:
+        (held,) = held_studies(tables, desk.project)
+        record(desk.ledger, [held], who="a physicist", why="looked at it")
+    assert by_doorbell(place) == ["retry"]
+
+    monkeypatch.setattr(Orthanc, "studies", None)
+    assert by_doorbell(place) == by_schedule(place) == []
 
 
 @pytest.mark.parametrize("left", [b"", b"{}", b"[1]", b'{"seq": 1}'])
