@@ -179,6 +179,51 @@ def test_another_default_issuer_makes_two_patients_of_one_that_is_not_named(tmp_
     assert Site(tmp_path, default_issuer=" NORTH ").load(images[1]) == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Müller 7", "ISO_IR 100"), ("Müller 7", "ISO_IR 192")),
+        (("M\u00fcller 7", "ISO_IR 192"), ("Mu\u0308ller 7", "ISO_IR 192")),
+        (("ヤマダ", "ISO 2022 IR 6\\ISO 2022 IR 87"), ("ヤマダ", "ISO_IR 192")),
+        ((" 7 ", "ISO_IR 100"), ("7", "ISO_IR 100")),
+    ],
+    ids=["character sets", "composed or not", "with escapes", "spaces"],
+)
+def test_one_patient_id_written_in_two_ways_is_one_patient(
+    tmp_path: Path, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert patients(tmp_path, one, other) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Ř7", "ISO_IR 101"), ("Ø7", "ISO_IR 100")),
+        (("7\\1", "ISO_IR 100"), ("7\\2", "ISO_IR 100")),
+        (("\\1", "ISO_IR 100"), ("\\2", "ISO_IR 100")),
+        (("\0007", "ISO_IR 100"), ("7", "ISO_IR 100")),
+    ],
+    ids=["one octet in two character sets", "with a backslash", "a backslash in front", "a NUL in front"],
+)
+def test_two_patient_ids_that_look_alike_are_two_patients(
+    tmp_path: Path, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert patients(tmp_path, one, other) == (2, [])
+
+
+def patients(folder: Path, *names: tuple[str, str]) -> tuple[int, list[Finding]]:
+    """Load a visit each under a patient ID in a character set; count the patients that came out."""
+    site, came, findings = Site(folder), set(), []
+    for (patient_id, character_set), images in zip(names, (first(), second()), strict=True):
+        for image in images:
+            image.SpecificCharacterSet = character_set.split("\\")
+            image.PatientID = patient_id
+            image.IssuerOfPatientID = patient_id
+        findings += site.load(images)
+        came |= {link.source for link in links_of(site.evidence(images)) if link.kind == "patient"}
+    return len(came), findings
+
+
 def test_uids_that_are_retained_now_and_were_not_before_do_not_fit(tmp_path: Path) -> None:
     assert Site(tmp_path).load(first()) == []
     own = tmp_path / "own.toml"

@@ -104,7 +104,7 @@ def _links(item: Evidence) -> Iterator[tuple[Link, Position]]:
     for kind, pairs in ((UID, item.pairs), (UID_APART, item.replaced)):
         for (old, new), position in pairs.items():
             yield Link(kind, (old,), new), position
-    if item.patient_id.strip(" \\") and item.output_patient_id:
+    if item.patient_id and item.output_patient_id:
         yield Link(PATIENT, (item.issuer, item.patient_id), item.output_patient_id), _PATIENT_ID
     for days, position in item.intervals.items():
         yield Link(INTERVAL, item.subject, str(days)), position

@@ -6,6 +6,7 @@ item numbers, value number) is a pair. An element that only one of them has is n
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,7 +18,16 @@ from pydicom.dataset import Dataset
 
 from anonymizer.gate import structure
 from anonymizer.gate.findings import Flaw, Position
-from anonymizer.gate.identifiers import TEXT_TAGS, Identifier, Word, encodings_of, from_dates, from_uids, from_word
+from anonymizer.gate.identifiers import (
+    TEXT_TAGS,
+    Identifier,
+    Word,
+    encodings_of,
+    from_dates,
+    from_uids,
+    from_word,
+    text_of,
+)
 from anonymizer.gate.leftovers import has_to_go, is_private_tag
 from anonymizer.gate.memory import Element, Known
 from anonymizer.gate.pixels import GEOMETRY, PIXELS
@@ -130,6 +140,7 @@ class Side(Notes):
                 self.add(notes)
                 if notes.items:
                     self.inside[one.tag] = notes
+        self._encodings = encodings
         if not is_source:
             self.flaws += structure.of_file(reading)
 
@@ -138,6 +149,15 @@ class Side(Notes):
         element = self.top.get(tag)
         values = text_values(element) if element is not None else ()
         return values[0] if values else ""
+
+    def name(self, tag: int) -> str:
+        """Return what somebody is called by a top level element: all of its text, however it is written.
+
+        A backslash in it makes no second value of it: of what is called so there is one.
+        """
+        element = self.top.get(tag)
+        text = text_of(element.value, self._encodings) if element is not None else ""
+        return unicodedata.normalize("NFC", text.rstrip("\0 ").lstrip(" "))
 
     def uid(self, tag: int) -> str:
         """Return the first UID of a top level element, or the empty text."""
