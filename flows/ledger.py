@@ -88,7 +88,9 @@ class Ledger:
                 self.directory / "studies",
                 self.directory / "studies" / f"{_schema_name('studies')}.parquet",
                 self.directory / _LINKS,
+                self._records,
             )
+            self._remove_stale(self.directory / _LINKS)
             self._last = self._latest()
             self._connection.execute("SET lock_configuration = true")
             self.lineage_file: Path = lineage.build(self.directory)
@@ -169,7 +171,7 @@ class Ledger:
         """
         with self._lock, self._guarded("read"):
             if not self._knows_all_links:
-                self._links.refresh(self._records())
+                self._links.refresh()
                 self._knows_all_links = True
             return self._links.beside(links)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -331,6 +332,67 @@ def test_a_file_that_another_process_took_into_its_own_is_looked_for_again(
     for number in range(2, 4):
         other.record(outcome(number, links=numbers((number, number + 100))))
     assert {link.output for link in one.beside(numbers((1, 0)))} == {101}
+
+
+def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """Return a ledger with links of six records, all of them in the index."""
+    monkeypatch.setattr(links_module, "FLUSH_AFTER", 3)
+    ledger = Ledger(folder)
+    for number in range(6):
+        many = [(number * 10000 + each, number * 10000 + each + 100) for each in range(2000)]
+        ledger.record(outcome(number, links=numbers(*many)))
+    assert beside(ledger, 1, 0) == {(1, 101)}
+    return ledger
+
+
+def test_an_index_that_is_removed_during_a_run_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = indexed(tmp_path, monkeypatch)
+    for path in (tmp_path / ".links").glob("*.parquet"):
+        path.unlink()
+    assert {link.output for link in ledger.beside(numbers((1, 0)))} == {101}
+
+
+def test_an_index_that_is_damaged_inside_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = indexed(tmp_path, monkeypatch)
+    (path,) = (tmp_path / ".links").glob("*.parquet")
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:100] + bytes(octet ^ 0xFF for octet in data[100:half]) + data[half:])
+    for number in range(6, 9):  # nor does it keep anybody from writing
+        ledger.record(outcome(number, links=numbers((number, number + 100))))
+    for each in (ledger, Ledger(tmp_path)):
+        assert beside(each, 1, 0) == {(1, 101)}
+        assert beside(each, 7, 0) == {(7, 107)}
+
+
+def test_what_another_process_indexes_meanwhile_was_not_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Ledger._records
+
+    def slow(self: Ledger) -> set[str]:
+        found = listed(self)
+        if self is one and not (tmp_path / ".links").is_dir():
+            indexed(tmp_path, monkeypatch)
+        return found
+
+    one = Ledger(tmp_path)
+    one.settled("north", "lung")
+    with monkeypatch.context() as context:
+        context.setattr(Ledger, "_records", slow)
+        one._links._records = one._records
+        assert one.beside(numbers((1, 0))) == []  # recorded since it looked: the next run sees it
+    assert len(list((tmp_path / ".links").glob("*.parquet"))) == 1
+    assert beside(one, 1, 0) == {(1, 101)}
+
+
+def test_what_a_killed_process_left_in_the_index_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed(tmp_path, monkeypatch)
+    left = tmp_path / ".links" / ".0.parquet-0.part"
+    left.touch()
+    os.utime(left, (0, 0))
+    Ledger(tmp_path)
+    assert not left.exists()
 
 
 def test_records_of_an_older_shape_have_no_links(tmp_path: Path) -> None:
