@@ -121,7 +121,22 @@ class Desk:
         return study.work if self.anonymizer.retains_uids else study.study_instance_uid
 
     def check(self) -> None:
-        """Ask both ends who they are, so that nothing is worked on that cannot be delivered."""
+        """Ask both ends who they are, so that nothing is worked on that cannot be delivered, and for the project's key.
+
+        Raises
+        ------
+        TransientError
+            When an end or the ledger is away.
+        TerminalError
+            When a person must act first.
+        """
+        key, first = self.anonymizer.pseudonyms.key_id, self.ledger.first_key(self.site, self.project)
+        if first not in ("", key):
+            # With another key everything gets other pseudonyms, and nothing of it can be compared with what was before.
+            raise TerminalError(
+                f"[sites.{self.site}] key_file: holds the key {key}, and project {self.project} began with the key "
+                f"{first}. Put that one back, or give the data that leaves now a project of its own"
+            )
         self.hospital.check()
         self.cloud.check()
 

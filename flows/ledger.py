@@ -46,7 +46,7 @@ _INDEX: Final = ".settled.parquet"
 _LINKS: Final = ".links"
 _INDEX_AFTER: Final = 200  # reading that many single files costs about 50 ms; then the index is worth its write
 _INDEX_COLUMNS: Final = (
-    "record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release"
+    "record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release", "key_id"
 )  # fmt: skip
 
 
@@ -141,6 +141,16 @@ class Ledger:
             )
             for work, snapshot, status, reason, settings, release in rows
         }
+
+    def first_key(self, site: str, project: str) -> str:
+        """Return the id of the key that made what a site loaded first for a project; "" if nothing was loaded."""
+        with self._lock, self._guarded("read"):
+            self._refresh_index()
+            rows = self._connection.execute(
+                "SELECT arg_min(key_id, record) FROM settled WHERE site = ? AND project = ? AND status = 'loaded'",
+                [site, project],
+            ).fetchall()
+        return rows[0][0] or ""
 
     def release(self, releases: Sequence[Release]) -> None:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""

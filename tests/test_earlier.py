@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -109,6 +110,7 @@ class Site:
         profile: str | Path = "research",
         patient_id_prefix: str = "DEID-",
         default_issuer: str = "",
+        name: str = "north",
     ) -> None:
         key = folder / "key"
         if not key.exists():
@@ -121,7 +123,7 @@ class Site:
             default_issuer=default_issuer,
         )
         self.ledger = Ledger(folder / "lineage")
-        self.before = Before(self.anonymizer, self.ledger)
+        self.before = Before(self.anonymizer, self.ledger, name)
 
     def evidence(self, datasets: Sequence[Dataset]) -> list[Evidence]:
         found = []
@@ -169,7 +171,19 @@ def test_another_prefix_makes_two_patients_of_one(tmp_path: Path) -> None:
     }
 
 
-def test_another_default_issuer_makes_two_patients_of_one_that_is_not_named(tmp_path: Path) -> None:
+def test_another_default_issuer_makes_two_patients_of_one_whose_issuer_is_not_named(tmp_path: Path) -> None:
+    images = [first(), second(), studies.ct(1, 3, 1, 2, rows=16)]
+    for one in chain(*images):
+        del one.IssuerOfPatientID
+    assert Site(tmp_path).load(images[0]) == []
+    assert rules(Site(tmp_path, default_issuer="NORTH").load(images[1])) == {
+        "the patient has another pseudonym in what was loaded before"
+    }
+    # At another site somebody else may have that number.
+    assert Site(tmp_path, default_issuer="SOUTH", name="south").load(images[2]) == []
+
+
+def test_the_sites_own_issuer_may_be_named_or_not(tmp_path: Path) -> None:
     images = [first(), second()]
     for one in (*images[0], *images[1]):
         one.IssuerOfPatientID = "NORTH"
@@ -253,7 +267,7 @@ def test_what_is_recorded_are_numbers_that_name_no_source(tmp_path: Path) -> Non
     recorded = site.before.records_of(site.evidence(first()))
     assert len(recorded) == len(set(recorded)) > 6
     assert all(0 <= number < 1 << 63 for link in recorded for number in (link.source, link.output))
-    other = Before(Anonymizer(Key(bytes(32)), "lung", load_profile("research")), site.ledger)
+    other = Before(Anonymizer(Key(bytes(32)), "lung", load_profile("research")), site.ledger, "north")
     assert not set(recorded) & set(other.records_of(site.evidence(first())))
 
 
