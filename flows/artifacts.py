@@ -36,12 +36,13 @@ def publish(desk: Desk, tally: Tally) -> None:
 def _create(desk: Desk, tally: Tally) -> None:
     create_table_artifact(
         key=f"route-{desk.site}",
-        table=[_settled(outcome) for outcome in tally.outcomes] + [_waiting(work) for work in tally.waiting],
+        table=[_settled(outcome, desk.told(outcome)) for outcome in tally.outcomes]
+        + [_waiting(work, desk.told(work)) for work in tally.waiting],
         description=_description(desk, tally),
     )
 
 
-def _settled(outcome: StudyOutcome) -> dict[str, Any]:
+def _settled(outcome: StudyOutcome, name: str) -> dict[str, Any]:
     return {
         "patient": outcome.patient_id,
         "modalities": " ".join(outcome.modalities),
@@ -51,12 +52,12 @@ def _settled(outcome: StudyOutcome) -> dict[str, Any]:
         "loaded": sum(1 for instance in outcome.instances if instance.status == "loaded"),
         "references checked": len(outcome.references),
         "seconds": round(outcome.seconds, 1),
-        "study": outcome.study_instance_uid,
+        "study": name,
     }
 
 
-def _waiting(work: Work) -> dict[str, Any]:
-    return {"status": "in flight", "instances in": work.instances, "study": work.study_instance_uid}
+def _waiting(work: Work, name: str) -> dict[str, Any]:
+    return {"status": "in flight", "instances in": work.instances, "study": name}
 
 
 def _description(desk: Desk, tally: Tally) -> str:
@@ -69,15 +70,15 @@ def _description(desk: Desk, tally: Tally) -> str:
         f" + {total.held} held + {total.excluded} excluded + {total.in_flight} in flight."
         f" {'It balances.' if total.balanced else '**It does not balance.**'}",
     ]
-    return "\n".join([*lines, *_held([outcome for outcome in tally.outcomes if outcome.held])])
+    return "\n".join([*lines, *_held([(desk.told(outcome), outcome) for outcome in tally.outcomes if outcome.held])])
 
 
-def _held(outcomes: Sequence[StudyOutcome]) -> Iterator[str]:
+def _held(outcomes: Sequence[tuple[str, StudyOutcome]]) -> Iterator[str]:
     """Name the held studies with their reasons; `entwash held show` takes the names."""
     if outcomes:
         yield from ("", "Held, and why:", "")
-    for outcome in outcomes[:_MOST]:
-        yield f"- study {outcome.study_instance_uid}: `entwash held show {outcome.study_instance_uid[-8:]}`"
+    for name, outcome in outcomes[:_MOST]:
+        yield f"- study {name}: `entwash held show {name[-8:]}`"
         reasons = Counter((hold.code, hold.place, hold.message) for hold in outcome.held)
         for (code, place, message), count in reasons.most_common(_MOST):
             yield f"  - `{code}` {place} {message} ({count})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
@@ -22,6 +22,20 @@ __all__ = ["Desk"]
 ENGINE_VERSION = version("entwash")
 # Enough to keep two cores and one Orthanc busy; more threads only wait for each other.
 THREADS = 8
+
+
+class Named(Protocol):
+    """A study as the ledger calls it."""
+
+    @property
+    def work(self) -> str:
+        """Keyed token."""
+        ...
+
+    @property
+    def study_instance_uid(self) -> str:
+        """As the cloud calls it."""
+        ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,8 +119,27 @@ class Desk:
         decides = (engine.profile.digest, ENGINE_VERSION, engine.default_issuer, engine.pseudonyms.patient_id_prefix)
         return engine.pseudonyms.token("settings", *decides, self.hold)
 
+    def told(self, study: Named) -> str:
+        """Return how Prefect may call a study: by its pseudonym, or where its own UID stays by the ledger's token."""
+        return study.work if self.anonymizer.retains_uids else study.study_instance_uid
+
     def check(self) -> None:
-        """Ask both ends who they are, so that nothing is worked on that cannot be delivered."""
+        """Ask both ends who they are, so that nothing is worked on that cannot be delivered, and for the project's key.
+
+        Raises
+        ------
+        TransientError
+            When an end or the ledger is away.
+        TerminalError
+            When a person must act first.
+        """
+        key, first = self.anonymizer.pseudonyms.key_id, self.ledger.first_key(self.site, self.project)
+        if first not in ("", key):
+            # With another key everything gets other pseudonyms, and nothing of it can be compared with what was before.
+            raise TerminalError(
+                f"[sites.{self.site}] key_file: holds the key {key}, and project {self.project} began with the key "
+                f"{first}. Put that one back, or give the data that leaves now a project of its own"
+            )
         self.hospital.check()
         self.cloud.check()
 

@@ -24,12 +24,15 @@ class Before:
         Makes the numbers, and tells whose an issuer is that nobody named.
     ledger : Ledger
         Keeps them.
+    site : str
+        Where what is asked about comes from.
     """
 
-    def __init__(self, anonymizer: Anonymizer, ledger: Ledger) -> None:
+    def __init__(self, anonymizer: Anonymizer, ledger: Ledger, site: str) -> None:
         self._pseudonyms = anonymizer.pseudonyms
         self._default_issuer = anonymizer.default_issuer
         self._ledger = ledger
+        self._site = site
 
     def against(self, links: Collection[Link]) -> Against:
         """Tell which links cannot stand beside those of what was loaded before."""
@@ -55,6 +58,9 @@ class Before:
             # To the site, an absent issuer and its own are one; spaces around them say nothing.
             issuer, *others = (text.strip(" ") for text in source)
             source = (issuer or self._default_issuer.strip(" "), *others)
+        elif kind == "unnamed":
+            # Whose an issuer is that nobody named, somebody may have edited since.
+            source = (self._site, *(text.strip(" ") for text in source))
         # Two patients may well move by one interval, but none by two.
         of = source if kind == "interval" else ()
         number = self._pseudonyms.number

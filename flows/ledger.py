@@ -83,7 +83,8 @@ class Ledger:
             studies = self.directory / "studies"
             shape = studies / f"{_schema_name('studies')}.parquet"
             self._settled = SettledIndex(studies, shape, self.directory / _SETTLED)
-            self._links = Links(studies, shape, self.directory / _LINKS)
+            self._links = Links(studies, shape, self.directory / _LINKS, self._records)
+            self._remove_stale(self.directory / _LINKS)
             self._last = self._latest()
             self._connection.execute("SET lock_configuration = true")
             self.lineage_file: Path = lineage.build(self.directory)
@@ -120,6 +121,12 @@ class Ledger:
             self._knows_all_links = False
             return self._settled.latest(site, project)
 
+    def first_key(self, site: str, project: str) -> str:
+        """Return the id of the key that made what a site loaded first for a project; "" if nothing was loaded."""
+        with self._lock, self._guarded("read"):
+            self._settled.refresh(self._records())
+            return self._settled.first_key(site, project)
+
     def release(self, releases: Sequence[Release]) -> None:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""
         self._append("releases", releases)
@@ -149,7 +156,7 @@ class Ledger:
         """
         with self._lock, self._guarded("read"):
             if not self._knows_all_links:
-                self._links.refresh(self._records())
+                self._links.refresh()
                 self._knows_all_links = True
             return self._links.beside(links)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,12 +44,15 @@ class Links:
         A record without rows that has every column there is: records of an older shape lack some.
     index : Path
         Folder of the index; made when there is something to write.
+    records : callable
+        Returns the names of all records of studies that are there.
     """
 
-    def __init__(self, folder: Path, shape: Path, index: Path) -> None:
+    def __init__(self, folder: Path, shape: Path, index: Path, records: Callable[[], Collection[str]]) -> None:
         self._folder = folder
         self._shape = shape
         self._index = index
+        self._records = records
         self._connection = database.connect()
         # The system keeps what it read lately; a second copy of the whole index in memory makes nothing faster.
         self._connection.execute("SET enable_external_file_cache = false")
@@ -61,22 +64,15 @@ class Links:
         """Release the memory; files need no closing."""
         self._connection.close()
 
-    def refresh(self, there: Collection[str]) -> None:
-        """Learn of records that others wrote.
-
-        Parameters
-        ----------
-        there : collection of str
-            Names of all records of studies.
-        """
-        there = set(there)
+    def refresh(self) -> None:
+        """Learn of records that others wrote."""
+        # The index first: what another process records and indexes meanwhile is no record that was taken away.
         self._files = self._listed()
+        there = set(self._records())
         indexed = frozenset[str]().union(*self._files.values())
         if not indexed | self._recent <= there:  # somebody took records away; the index may not outlive them
-            for path in self._files:
-                path.unlink(missing_ok=True)
-            self._files, indexed = {}, frozenset()
-            self._make_table()
+            self._forget()
+            indexed = frozenset()
         new = sorted(there - indexed - self._recent)
         for start in range(0, len(new), _BATCH):
             self._read(new[start : start + _BATCH])
@@ -88,11 +84,14 @@ class Links:
 
     def beside(self, links: Collection[Link]) -> list[Link]:
         """Return the links that share source or output with one of these."""
-        try:
+        with contextlib.suppress(duckdb.Error):
             return self._found(links)
-        except duckdb.IOException:  # another process made one file of two meanwhile
-            self._files = self._listed()
+        self.refresh()  # another process made one file of two meanwhile, or somebody removed one
+        with contextlib.suppress(duckdb.Error):
             return self._found(links)
+        self._forget()  # a file is damaged behind what tells its records
+        self.refresh()
+        return self._found(links)
 
     def _found(self, links: Collection[Link]) -> list[Link]:
         files = [database.pattern(path) for path in self._files]
@@ -101,6 +100,13 @@ class Links:
         if files:  # read as one: DuckDB then shares them out among its threads
             rows.update(self._connection.execute(f"FROM read_parquet($3) {_BESIDE}", [*asked, files]).fetchall())
         return [Link(source=source, output=output) for source, output in sorted(rows)]
+
+    def _forget(self) -> None:
+        """Remove the index, which is only a copy; the next refresh reads the ledger."""
+        for path in self._index.glob("*.parquet"):
+            path.unlink(missing_ok=True)
+        self._files = {}
+        self._make_table()
 
     def _make_table(self) -> None:
         self._connection.execute("CREATE OR REPLACE TABLE recent (source BIGINT, output BIGINT)")
@@ -128,12 +134,19 @@ class Links:
             self._files = self._listed()
             known = frozenset[str]().union(*self._files.values())
             if not self._recent <= known:
-                small = [path for path in self._files if self._count(path) < FULL]
-                self._write(small)
-                for path in small:
-                    path.unlink(missing_ok=True)
+                self._merge()
                 self._files = self._listed()
         self._make_table()
+
+    def _merge(self) -> None:
+        try:
+            small = [path for path in self._files if self._count(path) < FULL]
+            self._write(small)
+        except duckdb.Error:  # one of them is damaged, or gone; whoever looks into it will see to that
+            self._write([])
+            return
+        for path in small:
+            path.unlink(missing_ok=True)
 
     def _write(self, small: Sequence[Path]) -> None:
         """Write one file that stands for what is in memory and for these files."""

@@ -32,7 +32,7 @@ def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) 
     persist_result=False,
 )
 def move_study(label: str, desk: Desk, work: Work) -> StudyOutcome:
-    """Move one study; `label` names it by its pseudonym."""
+    """Move one study; `label` is how it ends that Prefect calls it by."""
     outcome = _moved(desk, work)
     said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status
     get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, outcome.source_instances, outcome.seconds)
@@ -77,7 +77,7 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
 def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
     """Move studies one after the other: each fills the machine by itself."""
     for work in found:
-        state = move_study(work.study_instance_uid[-8:], desk, work, return_state=True)
+        state = move_study(desk.told(work)[-8:], desk, work, return_state=True)
         result = state.result(raise_on_failure=False)
         if isinstance(result, StudyOutcome):
             tally.settled(result)

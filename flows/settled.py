@@ -21,7 +21,7 @@ __all__ = ["SettledIndex"]
 WRITE_AFTER: Final = 200
 """Records that are read one by one before the index is written: reading so many costs about 50 ms."""
 
-_COLUMNS: Final = ("record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release")
+_COLUMNS: Final = ("record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release", "key_id")
 
 
 class SettledIndex:
@@ -82,6 +82,14 @@ class SettledIndex:
             work: Settled(snapshot=snapshot, status=status, reason=reason, settings=settings, release=release)
             for work, snapshot, status, reason, settings, release in rows
         }
+
+    def first_key(self, site: str, project: str) -> str:
+        """Return the id of the key of the first study that was loaded; "" if none was."""
+        rows = self._connection.execute(
+            "SELECT arg_min(key_id, record) FROM settled WHERE site = ? AND project = ? AND status = 'loaded'",
+            [site, project],
+        ).fetchall()
+        return rows[0][0] or ""
 
     def _read(self) -> None:
         """Read the index, if there is one."""

@@ -66,7 +66,7 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
     _check_study(work, identities)
-    before = Before(desk.anonymizer, desk.ledger)
+    before = Before(desk.anonymizer, desk.ledger, desk.site)
     proof = _proof(desk, outputs, kept, identities, before)
     if not (proof.proven and proof.verdict):
         return attempt.held(proof.holds, identities, proof.verdict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -108,6 +110,7 @@ class Site:
         profile: str | Path = "research",
         patient_id_prefix: str = "DEID-",
         default_issuer: str = "",
+        name: str = "north",
     ) -> None:
         key = folder / "key"
         if not key.exists():
@@ -120,7 +123,7 @@ class Site:
             default_issuer=default_issuer,
         )
         self.ledger = Ledger(folder / "lineage")
-        self.before = Before(self.anonymizer, self.ledger)
+        self.before = Before(self.anonymizer, self.ledger, name)
 
     def evidence(self, datasets: Sequence[Dataset]) -> list[Evidence]:
         found = []
@@ -168,7 +171,19 @@ def test_another_prefix_makes_two_patients_of_one(tmp_path: Path) -> None:
     }
 
 
-def test_another_default_issuer_makes_two_patients_of_one_that_is_not_named(tmp_path: Path) -> None:
+def test_another_default_issuer_makes_two_patients_of_one_whose_issuer_is_not_named(tmp_path: Path) -> None:
+    images = [first(), second(), studies.ct(1, 3, 1, 2, rows=16)]
+    for one in chain(*images):
+        del one.IssuerOfPatientID
+    assert Site(tmp_path).load(images[0]) == []
+    assert rules(Site(tmp_path, default_issuer="NORTH").load(images[1])) == {
+        "the patient has another pseudonym in what was loaded before"
+    }
+    # At another site somebody else may have that number.
+    assert Site(tmp_path, default_issuer="SOUTH", name="south").load(images[2]) == []
+
+
+def test_the_sites_own_issuer_may_be_named_or_not(tmp_path: Path) -> None:
     images = [first(), second()]
     for one in (*images[0], *images[1]):
         one.IssuerOfPatientID = "NORTH"
@@ -177,6 +192,51 @@ def test_another_default_issuer_makes_two_patients_of_one_that_is_not_named(tmp_
         del one.IssuerOfPatientID
     # The site's own issuer, named or not, is one; spaces around it say nothing.
     assert Site(tmp_path, default_issuer=" NORTH ").load(images[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Müller 7", "ISO_IR 100"), ("Müller 7", "ISO_IR 192")),
+        (("M\u00fcller 7", "ISO_IR 192"), ("Mu\u0308ller 7", "ISO_IR 192")),
+        (("ヤマダ", "ISO 2022 IR 6\\ISO 2022 IR 87"), ("ヤマダ", "ISO_IR 192")),
+        ((" 7 ", "ISO_IR 100"), ("7", "ISO_IR 100")),
+    ],
+    ids=["character sets", "composed or not", "with escapes", "spaces"],
+)
+def test_one_patient_id_written_in_two_ways_is_one_patient(
+    tmp_path: Path, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert patients(tmp_path, one, other) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Ř7", "ISO_IR 101"), ("Ø7", "ISO_IR 100")),
+        (("7\\1", "ISO_IR 100"), ("7\\2", "ISO_IR 100")),
+        (("\\1", "ISO_IR 100"), ("\\2", "ISO_IR 100")),
+        (("\0007", "ISO_IR 100"), ("7", "ISO_IR 100")),
+    ],
+    ids=["one octet in two character sets", "with a backslash", "a backslash in front", "a NUL in front"],
+)
+def test_two_patient_ids_that_look_alike_are_two_patients(
+    tmp_path: Path, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert patients(tmp_path, one, other) == (2, [])
+
+
+def patients(folder: Path, *names: tuple[str, str]) -> tuple[int, list[Finding]]:
+    """Load a visit each under a patient ID in a character set; count the patients that came out."""
+    site, came, findings = Site(folder), set(), []
+    for (patient_id, character_set), images in zip(names, (first(), second()), strict=True):
+        for image in images:
+            image.SpecificCharacterSet = character_set.split("\\")
+            image.PatientID = patient_id
+            image.IssuerOfPatientID = patient_id
+        findings += site.load(images)
+        came |= {link.source for link in links_of(site.evidence(images)) if link.kind == "patient"}
+    return len(came), findings
 
 
 def test_uids_that_are_retained_now_and_were_not_before_do_not_fit(tmp_path: Path) -> None:
@@ -207,7 +267,7 @@ def test_what_is_recorded_are_numbers_that_name_no_source(tmp_path: Path) -> Non
     recorded = site.before.records_of(site.evidence(first()))
     assert len(recorded) == len(set(recorded)) > 6
     assert all(0 <= number < 1 << 63 for link in recorded for number in (link.source, link.output))
-    other = Before(Anonymizer(Key(bytes(32)), "lung", load_profile("research")), site.ledger)
+    other = Before(Anonymizer(Key(bytes(32)), "lung", load_profile("research")), site.ledger, "north")
     assert not set(recorded) & set(other.records_of(site.evidence(first())))
 
 
@@ -286,6 +346,67 @@ def test_a_file_that_another_process_took_into_its_own_is_looked_for_again(
     for number in range(2, 4):
         other.record(outcome(number, links=numbers((number, number + 100))))
     assert {link.output for link in one.beside(numbers((1, 0)))} == {101}
+
+
+def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """Return a ledger with links of six records, all of them in the index."""
+    monkeypatch.setattr(links_module, "FLUSH_AFTER", 3)
+    ledger = Ledger(folder)
+    for number in range(6):
+        many = [(number * 10000 + each, number * 10000 + each + 100) for each in range(2000)]
+        ledger.record(outcome(number, links=numbers(*many)))
+    assert beside(ledger, 1, 0) == {(1, 101)}
+    return ledger
+
+
+def test_an_index_that_is_removed_during_a_run_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = indexed(tmp_path, monkeypatch)
+    for path in (tmp_path / ".links").glob("*.parquet"):
+        path.unlink()
+    assert {link.output for link in ledger.beside(numbers((1, 0)))} == {101}
+
+
+def test_an_index_that_is_damaged_inside_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = indexed(tmp_path, monkeypatch)
+    (path,) = (tmp_path / ".links").glob("*.parquet")
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:100] + bytes(octet ^ 0xFF for octet in data[100:half]) + data[half:])
+    for number in range(6, 9):  # nor does it keep anybody from writing
+        ledger.record(outcome(number, links=numbers((number, number + 100))))
+    for each in (ledger, Ledger(tmp_path)):
+        assert beside(each, 1, 0) == {(1, 101)}
+        assert beside(each, 7, 0) == {(7, 107)}
+
+
+def test_what_another_process_indexes_meanwhile_was_not_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Ledger._records
+
+    def slow(self: Ledger) -> set[str]:
+        found = listed(self)
+        if self is one and not (tmp_path / ".links").is_dir():
+            indexed(tmp_path, monkeypatch)
+        return found
+
+    one = Ledger(tmp_path)
+    one.settled("north", "lung")
+    with monkeypatch.context() as context:
+        context.setattr(Ledger, "_records", slow)
+        one._links._records = one._records
+        assert one.beside(numbers((1, 0))) == []  # recorded since it looked: the next run sees it
+    assert len(list((tmp_path / ".links").glob("*.parquet"))) == 1
+    assert beside(one, 1, 0) == {(1, 101)}
+
+
+def test_what_a_killed_process_left_in_the_index_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexed(tmp_path, monkeypatch)
+    left = tmp_path / ".links" / ".0.parquet-0.part"
+    left.touch()
+    os.utime(left, (0, 0))
+    Ledger(tmp_path)
+    assert not left.exists()
 
 
 def test_records_of_an_older_shape_have_no_links(tmp_path: Path) -> None:

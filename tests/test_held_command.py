@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from pydicom.dataset import Dataset
 from typer.testing import Result
 
 from deployments.demo import studies
-from flows import artifacts, lineage
+from flows import artifacts, lineage, route
+from flows.errors import TransientError
 from flows.inventory import find_work
 from flows.run import Tally
 from flows.study import move
@@ -402,6 +404,32 @@ def test_the_runs_artifact_names_held_studies_with_their_reasons(held: Place) ->
     assert "`identifier-left` (0008,0070)" in text
     assert "(3)" in text
     assert NAME not in text
+
+
+def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = held.folder / "own.toml"
+    own.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]\n')
+    told: list[object] = []
+    monkeypatch.setattr(artifacts, "create_table_artifact", lambda **table: told.append(table))
+
+    def moved(label: str, *_: object, **__: object) -> SimpleNamespace:
+        told.append(label)
+        return SimpleNamespace(result=lambda **_: TransientError("it will be tried again"))
+
+    monkeypatch.setattr(route, "move_study", moved)
+    with held.desk(profile=str(own)) as desk:
+        (work,) = find_work(desk, set())
+        tally = Tally("north", [move(desk, work)], [work])
+        artifacts._create(desk, tally)
+        route._drain(desk, [work], Tally("north"))
+
+    (outcome,) = tally.outcomes
+    assert (outcome.status, outcome.study_instance_uid) == ("held", work.source_uid)
+    assert work.source_uid[-8:] not in repr(told)
+    assert f"- study {work.work}: `entwash held show {work.work[-8:]}`" in repr(told)
+    assert told[-1] == work.work[-8:]
+    result = entwash("held", "show", work.work[-8:])
+    assert (result.exit_code, "identifier-left" in result.stdout) == (0, True)
 
 
 def test_the_hospital_is_asked_for_values_only(held: Place) -> None:

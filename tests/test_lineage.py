@@ -281,14 +281,49 @@ def test_what_was_outside_waits_once_the_hospital_has_it(ledger: Ledger) -> None
     assert [row["target"] for row in ask(ledger, "FROM pending")] == [uid("study", 1)]
 
 
-def test_a_frame_of_reference_of_one_image_is_there_to_point_at(ledger: Ledger) -> None:
-    frame = uid("frame", 1)
-    edge = Reference(instance=uid("instance", 2, 1), level="frame-of-reference", target=frame, state="pending")
-    ledger.record(outcome(2, references=(edge,)))
-    assert len(ask(ledger, "FROM pending")) == 1
+def framed(state: Literal["pending", "external"]) -> StudyOutcome:
+    """Make the outcome of a study of which one instance points at an image and at a frame of reference."""
+    targets = {"instance": uid("instance", 1, 1), "frame-of-reference": uid("frame", 1)}
+    edges = [
+        Reference(instance=uid("instance", 2, 1), level=level, target=target, state=state)
+        for level, target in targets.items()
+    ]
+    return outcome(2, references=tuple(edges))
 
-    ledger.record(outcome(1, frames=(frame,)))
+
+def levels(ledger: Ledger, state: str) -> list[str]:
+    sql = 'SELECT level FROM "references" WHERE study_instance_uid = ? AND state = ? ORDER BY level'
+    return [row["level"] for row in ask(ledger, sql, uid("study", 2), state)]
+
+
+def test_a_frame_of_reference_of_one_image_is_there_to_point_at(ledger: Ledger) -> None:
+    ledger.record(framed("pending"))
+    assert levels(ledger, "pending") == ["frame-of-reference", "instance"]
+
+    ledger.record(outcome(1, frames=(uid("frame", 1),)))
+    assert levels(ledger, "elsewhere") == ["frame-of-reference", "instance"]
+
+
+def test_a_frame_of_reference_in_which_the_images_do_not_stand_does_not_wait_for_ever(ledger: Ledger) -> None:
+    ledger.record(framed("pending"))
+    ledger.record(outcome(1, frames=(uid("frame", 2),)))
+    assert (levels(ledger, "elsewhere"), levels(ledger, "external")) == (["instance"], ["frame-of-reference"])
     assert ask(ledger, "FROM pending") == []
+
+
+def test_what_was_loaded_once_is_there_though_its_study_is_held_since(ledger: Ledger) -> None:
+    ledger.record(pointing(2, uid("study", 1), "pending"))
+    ledger.record(outcome(1))
+    ledger.record(outcome(1, (), status="held", reason="burned-in-risk", run_id="run-2", source_instances=4))
+    assert levels(ledger, "elsewhere") == ["study"]
+    assert ask(ledger, "FROM pending") == []
+
+
+def test_what_came_with_an_earlier_state_of_the_study_is_not_called_external(ledger: Ledger) -> None:
+    ledger.record(outcome(2))
+    edge = Reference(instance=uid("instance", 2, 1), level="instance", target=uid("instance", 2, 3), state="external")
+    ledger.record(outcome(2, ("loaded", "loaded"), references=(edge,), run_id="run-2"))
+    assert levels(ledger, "elsewhere") == ["instance"]
 
 
 # The file

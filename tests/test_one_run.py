@@ -434,6 +434,22 @@ def test_a_study_that_does_not_fit_to_what_was_loaded_before_is_held(place: Plac
     assert (outcome.status, counts(place.cloud)) == ("loaded", 5)
 
 
+def test_a_project_goes_on_with_the_key_that_it_began_with(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    key = place.folder / "north.key"
+    theirs = key.read_bytes()
+    key.unlink()
+    with place.desk() as desk, pytest.raises(TerminalError, match=r"\[sites.north\] key_file: .* Put that one back"):
+        desk.check()
+    with place.desk(name="another") as desk:
+        desk.check()
+
+    key.write_bytes(theirs)
+    with place.desk() as desk:
+        desk.check()
+
+
 def test_a_profile_that_retains_uids_brings_them_to_the_cloud(place: Place) -> None:
     own = place.folder / "own.toml"
     own.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]\n')

@@ -337,6 +337,12 @@ def test_instances_are_listed_series_by_series_in_one_order(orthanc: Orthanc) ->
     assert orthanc.count_instances(stored[0].study_id) == len(stored)
 
 
+@pytest.mark.parametrize("uid", ["*", "1.2.?", "1.2.3\\4.5", "1.2/é%"])
+def test_a_reference_to_what_no_uid_is_called_leads_nowhere(orthanc: Orthanc, uid: str) -> None:
+    orthanc.store(Instance("P1").data)
+    assert not orthanc.has(uid)
+
+
 def test_one_study_of_two_patient_ids_counts_as_two(orthanc: Orthanc) -> None:
     one = Instance("P1")
     assert len(orthanc.studies_of(one.study_uid)) == 0

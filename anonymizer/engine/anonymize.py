@@ -217,9 +217,14 @@ class Anonymizer:
             own[tag] = encode.element(tag, vr, text.encode("ascii"), top.syntax)
         return Whole(context, own, patient_id, self.uid(top.study))
 
+    @property
+    def retains_uids(self) -> bool:
+        """Tell whether outputs have the UIDs of their sources."""
+        return RETAIN_UIDS in self.profile.options
+
     def uid(self, uid: str) -> str:
         """Return what an output says for a UID: its pseudonym or, under Retain UIDs Option, the UID itself."""
-        is_kept = RETAIN_UIDS in self.profile.options and values.is_uid(uid.encode("latin-1", "replace"))
+        is_kept = self.retains_uids and values.is_uid(uid.encode("latin-1", "replace"))
         return uid if is_kept else self.pseudonyms.uid(uid)
 
     def _identity(self, source: Source, whole: Whole) -> Identity:

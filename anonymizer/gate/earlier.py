@@ -19,6 +19,8 @@ UID = "uid"
 UID_APART = "apart"
 """A UID that is replaced though all others are retained."""
 PATIENT = "patient"
+UNNAMED = "unnamed"
+"""A patient whose issuer is not named: whoever knows the site knows the issuer."""
 INTERVAL = "interval"
 
 _PATIENT_ID: Position = (0x00100020,)
@@ -27,6 +29,7 @@ _SPLIT = {
     UID: "the UID of the source has another pseudonym in what was loaded before",
     UID_APART: "the UID of the source has another pseudonym in what was loaded before",
     PATIENT: "the patient has another pseudonym in what was loaded before",
+    UNNAMED: "the patient has another pseudonym in what was loaded before",
     INTERVAL: "dates of the patient moved by another interval in what was loaded before",
 }
 _MERGED = {
@@ -44,9 +47,9 @@ class Link(NamedTuple):
     Parameters
     ----------
     kind : str
-        `UID`, `UID_APART`, `PATIENT` or `INTERVAL`.
+        `UID`, `UID_APART`, `PATIENT`, `UNNAMED` or `INTERVAL`.
     source : tuple of str
-        The UID; issuer (empty if absent) and patient ID; the subject of the dates.
+        The UID; issuer (empty if absent) and patient ID; patient ID alone; the subject of the dates.
     output : str
         The UID; the patient ID; by how many days dates moved.
     """
@@ -104,8 +107,10 @@ def _links(item: Evidence) -> Iterator[tuple[Link, Position]]:
     for kind, pairs in ((UID, item.pairs), (UID_APART, item.replaced)):
         for (old, new), position in pairs.items():
             yield Link(kind, (old,), new), position
-    if item.patient_id.strip(" \\") and item.output_patient_id:
+    if item.patient_id and item.output_patient_id:
         yield Link(PATIENT, (item.issuer, item.patient_id), item.output_patient_id), _PATIENT_ID
+        if not item.issuer:
+            yield Link(UNNAMED, (item.patient_id,), item.output_patient_id), _PATIENT_ID
     for days, position in item.intervals.items():
         yield Link(INTERVAL, item.subject, str(days)), position
     if FULL_DATES in item.claims:

@@ -156,6 +156,12 @@ def _node(side: Side) -> Node:
     return Node(_name(side), side.uid(SERIES), side.uid(STUDY), side.uid(FRAME_OF_REFERENCE))
 
 
+def _called(side: Side) -> str:
+    """Return whom a file is about; a patient ID of backslashes and spaces alone names nobody."""
+    text = side.name(PATIENT_ID)
+    return text if text.strip(" \\") else ""
+
+
 def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
     claims = markers.claims_of(output.top) - markers.claims_of(source.top)
     flaws: list[Flaw] = [
@@ -177,8 +183,8 @@ def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
         instance=name,
         source=_node(source),
         output=_node(output),
-        issuer=source.value(ISSUER_OF_PATIENT_ID),
-        patient_id=source.value(PATIENT_ID),
+        issuer=source.name(ISSUER_OF_PATIENT_ID),
+        patient_id=_called(source),
         output_patient_id=output.value(PATIENT_ID),
         pairs=mapped.pairs,
         replaced=mapped.replaced,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -140,7 +140,7 @@ def from_word(word: Word) -> set[Identifier]:
     """Take an identifying element of a source apart."""
     found: set[Identifier] = set()
     group = TEXT_TAGS.get(word.tag, PATIENT)
-    text = _text(word)
+    text = text_of(word.value, word.encodings)
     if not word.is_name:
         found.update(Identifier(group, word.tag, part.strip(" \0")) for part in text.split("\\"))
     else:
@@ -152,7 +152,7 @@ def from_word(word: Word) -> set[Identifier]:
 
 def from_code(word: Word, group: str) -> set[Identifier]:
     """Take what a code item says in a sequence that names somebody; what a public terminology says names nobody."""
-    text = _text(word).strip(" \0")
+    text = text_of(word.value, word.encodings).strip(" \0")
     if is_public(text):
         return set()
     # Words alone would be those of a role or of a hospital's kind.
@@ -207,10 +207,11 @@ def is_short_pair(family: str, given: str) -> bool:
     return family.isalpha() and given.isalpha() and max(lengths) < SHORTEST <= sum(lengths)
 
 
-def _text(word: Word) -> str:
-    value = word.value
+def text_of(value: object, encodings: tuple[str, ...]) -> str:
+    """Return the text of an element as it stands, all values of it and its padding included."""
     if not isinstance(value, bytes):
-        return "" if value is None else str(value)
+        parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+        return "\\".join(str(part) for part in parts if part is not None)
     if b"\x1b" in value:
-        return decode_bytes(value, word.encodings, PN_DELIMS)
-    return value.decode(word.encodings[0], errors="replace")
+        return decode_bytes(value, encodings, PN_DELIMS)
+    return value.decode(encodings[0], errors="replace")

@@ -6,6 +6,7 @@ item numbers, value number) is a pair. An element that only one of them has is n
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from anonymizer.gate.identifiers import (
     from_dates,
     from_uids,
     from_word,
+    text_of,
 )
 from anonymizer.gate.items import items_of
 from anonymizer.gate.memory import Element, Known
@@ -152,12 +154,22 @@ class Side(Notes):
                 self.add(notes)
                 if notes.items:
                     self.inside[one.tag] = notes
+        self._encodings = encodings
         if not is_source:
             self.flaws += structure.of_file(reading)
 
     def value(self, tag: int) -> str:
         """Return the first value of a top level element, or the empty text."""
         return first_value(self.top, tag)
+
+    def name(self, tag: int) -> str:
+        """Return what somebody is called by a top level element: all of its text, however it is written.
+
+        A backslash in it makes no second value of it: of what is called so there is one.
+        """
+        element = self.top.get(tag)
+        text = text_of(element.value, self._encodings) if element is not None else ""
+        return unicodedata.normalize("NFC", text.rstrip("\0 ").lstrip(" "))
 
     def uid(self, tag: int) -> str:
         """Return the first UID of a top level element, or the empty text."""

@@ -141,15 +141,15 @@ def chosen(studies: Sequence[HeldStudy], name: str) -> list[HeldStudy]:
     Parameters
     ----------
     name : str
-        The study's pseudonym, or how it begins or ends.
+        The study's pseudonym, or how it begins or ends; or the ledger's token of it, or how that ends.
 
     Raises
     ------
     NotBegunError
         When none is meant, or more than one may be.
     """
-    exact = [study for study in studies if study.study_instance_uid == name]
-    meant = exact or [study for study in studies if name and _is_part(study.study_instance_uid, name)]
+    exact = [study for study in studies if name in (study.study_instance_uid, study.work)]
+    meant = exact or [study for study in studies if name and _is_part(study, name)]
     if not meant:
         raise NotBegunError("no held study has this name: see `entwash held list`")
     if len({study.study_instance_uid for study in meant}) > 1:
@@ -171,8 +171,10 @@ def age_text(age: timedelta) -> str:
     return "a moment"
 
 
-def _is_part(uid: str, name: str) -> bool:
-    return uid.startswith(name) or uid.removeprefix(_ROOT).startswith(name) or uid.endswith(name)
+def _is_part(study: HeldStudy, name: str) -> bool:
+    uid = study.study_instance_uid
+    starts = uid.startswith(name) or uid.removeprefix(_ROOT).startswith(name)
+    return starts or uid.endswith(name) or study.work.endswith(name)
 
 
 def _by_study(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:

@@ -32,6 +32,7 @@ LARGE = 1 << 26
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
 _BY_UID = frozenset({"Study", "Series", "Instance"})
 _STABLE_STUDY = "StableStudy"  # the change that says that a study got no new instance for StableAge seconds
+_WILDCARDS = frozenset("*?")
 _T = TypeVar("_T")
 
 
@@ -142,7 +143,12 @@ class Orthanc:
         return frozenset(identifier for kind, identifier in found if kind == "Study")
 
     def has(self, uid: str) -> bool:
-        """Tell whether a study, a series or an instance has this UID."""
+        """Tell whether a study, a series or an instance has this UID.
+
+        Orthanc refuses to look for what has a wildcard in it, which no UID has.
+        """
+        if _WILDCARDS & set(uid):
+            return False
         return any(kind in _BY_UID for kind, _ in self._lookup("whether it has the target of a reference", uid))
 
     def _lookup(self, what: str, identifier: str) -> list[tuple[str, str]]:

@@ -69,12 +69,13 @@ SELECT
 FROM raw.latest, unnest(instances) AS t (i);
 
 -- What the cloud has of a site: instances, series, studies and frames of reference that can be pointed at, and the
--- works that they came with, one or the first and the last of several.
+-- works that they came with, one or the first and the last of several. What was loaded once stays there, whatever
+-- became of its study since.
 CREATE VIEW raw.released AS
 WITH
 loaded AS (
     SELECT site, project, work, study_instance_uid, frames, [i FOR i IN instances IF i.status = 'loaded'] AS instances
-    FROM raw.latest
+    FROM raw.studies
     WHERE len([i FOR i IN instances IF i.status = 'loaded']) > 0
 ),
 targets AS (
@@ -100,22 +101,39 @@ edges AS (
 -- Studies that were seen at the hospital, in the cloud by now or not.
 waiting AS (
     SELECT DISTINCT site, project, study_instance_uid AS target FROM raw.seen
+),
+found AS (
+    SELECT
+        e.site, e.project, e.work, e.run_id, e.study_instance_uid,
+        e.r.instance, e.r.level, e.r.target,
+        e.r.level = 'frame-of-reference' AS is_frame,
+        CASE
+            WHEN e.r.state = 'resolved' THEN 'resolved'
+            -- Whoever stands alone in a frame of reference does not answer for it himself.
+            WHEN c.first_work <> e.work OR c.last_work <> e.work OR (c.target IS NOT NULL AND NOT is_frame)
+            THEN 'elsewhere'
+            WHEN e.r.state = 'pending' OR w.target IS NOT NULL THEN 'pending'
+            ELSE 'external'
+        END AS state
+    FROM edges AS e
+    LEFT JOIN raw.released AS c
+        ON e.site = c.site AND e.project = c.project AND e.r.target = c.target
+    LEFT JOIN waiting AS w
+        ON e.site = w.site AND e.project = w.project AND e.r.target = w.target
 )
 SELECT
-    e.site, e.project, e.work, e.run_id, e.study_instance_uid,
-    e.r.instance, e.r.level, e.r.target,
+    site, project, work, run_id, study_instance_uid, instance, level, target,
     CASE
-        WHEN e.r.state = 'resolved' THEN 'resolved'
-        -- Whoever stands alone in a frame of reference does not answer for it himself.
-        WHEN c.first_work <> e.work OR c.last_work <> e.work THEN 'elsewhere'
-        WHEN e.r.state = 'pending' OR w.target IS NOT NULL THEN 'pending'
-        ELSE 'external'
+        -- It waits as long as an image beside it does. If these came and do not stand in it, nothing will.
+        WHEN is_frame AND state IN ('pending', 'external') THEN
+            CASE
+                WHEN bool_or(state = 'pending' AND NOT is_frame) OVER (PARTITION BY site, project, work, instance)
+                THEN 'pending'
+                ELSE 'external'
+            END
+        ELSE state
     END AS state
-FROM edges AS e
-LEFT JOIN raw.released AS c
-    ON e.site = c.site AND e.project = c.project AND e.r.target = c.target
-LEFT JOIN waiting AS w
-    ON e.site = w.site AND e.project = w.project AND e.r.target = w.target;
+FROM found;
 
 -- What waits for its target, since the first record that had it.
 CREATE VIEW pending AS
