@@ -122,7 +122,7 @@ def test_the_page_of_what_the_engine_holds_says_what_to_do_once(place: Place, mo
     text = entwash("held", "show", the_study()["short"]).stdout
 
     assert "held before the gate was asked" in text
-    assert text.count("exclude such objects") == 1
+    assert text.count("keep such objects at the hospital") == 1
 
 
 def test_a_study_is_found_by_its_beginning_its_end_or_all_of_it(held: Place) -> None:
