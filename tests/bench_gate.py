@@ -86,6 +86,8 @@ def main(folders: Iterable[str]) -> None:
     sys.stdout.write(f"|---|{'--:|' * (len(STEPS) + 3)}\n")
     for name, folder in (*made, *given):
         files = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
+        if not files:
+            sys.exit(f"There is no file in {folder}.")
         sys.stdout.write(f"{row(name, files)}\n")
         sys.stdout.flush()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
