@@ -30,6 +30,8 @@ class Cursor:
         Studies that were not stable then, and have to be looked at again.
     swept_release : str
         The ledger's record of the latest release that was known then; "" if there was none.
+    settled : int
+        Studies that the ledger had an outcome for: with fewer, records are gone, and the cursor may not outlive them.
     """
 
     seq: int
@@ -37,6 +39,7 @@ class Cursor:
     swept_settings: str
     swept_open: int
     swept_release: str
+    settled: int
 
 
 def kept(path: Path) -> Cursor | None:

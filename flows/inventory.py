@@ -70,6 +70,11 @@ class Inventory:
         self._settings = self._desk.settings
 
     @property
+    def settled(self) -> int:
+        """How many studies of the site the ledger has an outcome for."""
+        return len(self._settled)
+
+    @property
     def latest_release(self) -> str:
         """The ledger's record of the latest release of any study of the site; "" if nobody released one."""
         return max(self._releases.values(), default="")

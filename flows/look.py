@@ -41,7 +41,9 @@ class Look:
         self._thorough = thorough
         self._inventory = Inventory(desk)
         self._path = desk.ledger.directory / ".cursors" / desk.anonymizer.pseudonyms.token("cursor", desk.site)
-        self._was = self._kept = cursor.kept(self._path)
+        self._kept = cursor.kept(self._path)
+        # Where records were taken away, what they settled has to be found again.
+        self._was = self._kept if self._kept and self._kept.settled <= self._inventory.settled else None
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
         self._open = 0
@@ -64,12 +66,14 @@ class Look:
         swept = self._swept or self._was
         if waiting or swept is None:
             return
+        self._inventory.refresh()
         now = Cursor(
             seq=self._seq,
             swept_seq=swept.swept_seq,
             swept_settings=swept.swept_settings,
             swept_open=swept.swept_open,
             swept_release=swept.swept_release,
+            settled=self._inventory.settled,
         )
         if now == self._kept:
             return
@@ -133,6 +137,7 @@ class Look:
             swept_settings=self._desk.settings,
             swept_open=self._open,
             swept_release=self._inventory.latest_release,
+            settled=self._inventory.settled,
         )
         self._was = self._was or self._swept
         return found

@@ -146,6 +146,18 @@ def test_a_cursor_that_cannot_be_read_costs_a_look_at_everything(place: Place, l
     assert by_doorbell(place) == ["first-look"]  # the other study is settled
 
 
+def test_a_cursor_does_not_outlive_the_records_of_what_it_passed(place: Place) -> None:
+    place.receive([*visit(1), *visit(2)])
+    by_schedule(place)
+    place.receive(visit(3))
+    assert by_doorbell(place) == ["feed"]
+    latest = max((place.folder / "lineage" / "studies").glob("2*.parquet"))
+    latest.unlink()
+
+    assert by_doorbell(place) == ["first-look"]
+    assert by_schedule(place) == []
+
+
 def test_how_studies_were_found_is_a_table(place: Place) -> None:
     place.receive(visit(1))
     by_schedule(place)
