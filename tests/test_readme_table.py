@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -98,8 +98,8 @@ def dates() -> None:
     assert output(document, "basic").ContentDate == "19000101"
 
 
-def _day(value: object) -> datetime:
-    return datetime.strptime(str(value), "%Y%m%d")  # noqa: DTZ007 - days without a place
+def _day(value: object) -> date:
+    return date.fromisoformat(str(value))
 
 
 @row("sex, age", "over 89 becomes `090Y`", "`research`: stay.", "`basic`: gone or empty")
