@@ -7,13 +7,13 @@ from typing import Literal
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas import State
 
-from flows.artifacts import publish
 from flows.desk import Desk
 from flows.errors import FlowsError, TerminalError, TransientError
 from flows.inventory import Work
 from flows.look import Look
 from flows.records import StudyOutcome
 from flows.run import Tally, recorded_run
+from flows.shown import Shown, shown
 from flows.sites import load_sites
 from flows.study import move
 
@@ -63,18 +63,18 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
         What woke the run; for the record only, the work is the same.
     """
     sites = load_sites(only=site)
-    with recorded_run(sites, site, trigger) as (desk, tally):
+    with recorded_run(sites, site, trigger) as (desk, tally), shown(desk, tally, trigger, sites.site(site).busy) as run:
         desk.check()
         look = Look(desk, thorough=trigger != "doorbell")
         while found := look.find():
             get_run_logger().info("%s: %d studies to move", site, len(found))
-            _drain(desk, found, tally)
+            run.found(found)
+            _drain(desk, found, tally, run)
         look.over(waiting=bool(tally.waiting))
-        publish(desk, tally)
         tally.raise_if_waiting()
 
 
-def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
+def _drain(desk: Desk, found: list[Work], tally: Tally, run: Shown) -> None:
     """Move studies one after the other: each fills the machine by itself."""
     for work in found:
         state = move_study(desk.told(work)[-8:], desk, work, return_state=True)
@@ -83,3 +83,4 @@ def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
             tally.settled(result)
         else:
             tally.waits(work, result)
+        run.moved(work)

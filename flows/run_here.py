@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+from prefect import tags
 from prefect.settings import PREFECT_API_URL
 
 from flows.desk import Desk
@@ -38,7 +39,8 @@ def run_here(site: str) -> None:
         # A worker would try again; whoever sits at a terminal is told what to do.
         raise NotBegunError(str(error).removesuffix("It will be tried again").rstrip(". ")) from None
     _check_prefect()
-    route(site)
+    with tags("entwash", site):  # as its deployment's runs have
+        route(site)
 
 
 def _check_prefect() -> None:

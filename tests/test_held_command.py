@@ -19,10 +19,11 @@ from pydicom.dataset import Dataset
 from typer.testing import Result
 
 from deployments.demo import studies
-from flows import artifacts, lineage, route
+from flows import artifacts, lineage, route, shown
 from flows.errors import TransientError
 from flows.inventory import find_work
 from flows.run import Tally
+from flows.shown import Shown
 from flows.study import move
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts, emptied
@@ -397,7 +398,7 @@ def test_the_runs_artifact_names_held_studies_with_their_reasons(held: Place) ->
     release()
     outcomes = held.run()
     with held.desk() as desk:
-        text = artifacts._description(desk, Tally("north", outcomes))
+        text = artifacts._description(desk, Tally("north", outcomes), 1.0)
 
     study = outcomes[0].study_instance_uid
     assert f"- study {study}: `entwash held show {study[-8:]}`" in text
@@ -417,11 +418,12 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
         return SimpleNamespace(result=lambda **_: TransientError("it will be tried again"))
 
     monkeypatch.setattr(route, "move_study", moved)
+    monkeypatch.setattr(shown, "create_progress_artifact", lambda *progress: told.insert(0, progress))
     with held.desk(profile=str(own)) as desk:
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
-        artifacts._create(desk, tally)
-        route._drain(desk, [work], Tally("north"))
+        artifacts.publish(desk, tally, 1.0)
+        route._drain(desk, [work], Tally("north"), Shown("north"))
 
     (outcome,) = tally.outcomes
     assert (outcome.status, outcome.study_instance_uid) == ("held", work.source_uid)
