@@ -211,6 +211,28 @@ def test_an_opened_breaker_is_told(station: Station) -> None:
     assert "north: the breaker of cloud opened (disk-full)." in text
 
 
+REFUSING = """
+import flows.alarms, flows.artifacts, flows.page, flows.shown
+
+def refuse(*_, **__):
+    raise RuntimeError("Prefect refuses")
+
+flows.alarms.emit_event = flows.artifacts.create_table_artifact = flows.page.create_markdown_artifact = refuse
+flows.shown.get_client = flows.shown.create_progress_artifact = flows.shown.update_progress_artifact = refuse
+"""
+
+
+def test_a_prefect_that_refuses_what_is_only_for_people_makes_no_run_bad(station: Station, site: Place) -> None:
+    site.receive([*CT, *PHOTOGRAPH])
+
+    code = f"{REFUSING}\nfrom flows.route import route; route('north', 'schedule')"
+    said = station.python("-c", code, ENTWASH_SITES=str(site.folder / "sites.toml"))
+
+    assert (site.balance().loaded, site.balance().held, site.balance().in_flight) == (3, 1, 0)
+    for what in ("an event", "the run's table", "the page of the site", "the run's name", "the run's progress"):
+        assert f"{what} could not be left in Prefect (RuntimeError)" in said
+
+
 def test_the_automations_may_be_brought_again(station: Station) -> None:
     before = station.ask("/automations/filter", {})
     said = station.bring(ENTWASH_SILENT_HOURS=str(SILENT_SECONDS / 3600))
