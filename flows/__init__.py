@@ -7,6 +7,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run at one site works with                   desk
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
+    who works at what, so that nothing is done twice    leases
     one study, from the hospital to the cloud           study
     what of it may leave, and why the rest may not      proof
     references whose target did not come with it        pending

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError
+from flows.leases import Leases
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.sites import Hold, Sites
@@ -54,6 +55,7 @@ class Desk:
     cloud: Orthanc
     anonymizer: Anonymizer
     ledger: Ledger
+    leases: Leases
     spool: Path
     run_id: str
     hold: Hold = "study"
@@ -83,6 +85,7 @@ class Desk:
         except AnonymizerError as error:
             raise TerminalError(f"[sites.{name}] {error}") from None
         with contextlib.ExitStack() as opened:
+            pseudonyms = anonymizer.pseudonyms
             ledger = Ledger(sites.lineage)
             opened.callback(ledger.close)
             hospital = opened.enter_context(Orthanc(site.server, THREADS))
@@ -94,6 +97,7 @@ class Desk:
                 cloud=cloud,
                 anonymizer=anonymizer,
                 ledger=ledger,
+                leases=Leases(ledger.directory / ".leases", lambda of: pseudonyms.token("lease", name, of)),
                 spool=sites.lineage / "spool",
                 run_id=run_id,
                 hold=site.hold,
