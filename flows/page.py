@@ -17,6 +17,7 @@ import duckdb
 from prefect.artifacts import create_markdown_artifact
 
 from flows import database
+from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.lineage import Balance
 from flows.records import Trigger
@@ -68,6 +69,7 @@ class _Facts:
     oldest_in_flight: datetime | None
     held: Mapping[str, int]
     found: Mapping[str, int]
+    breakers: Mapping[str, datetime]
     note: Note
 
 
@@ -107,6 +109,7 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
                 oldest_in_flight=standing.oldest_in_flight(),
                 held=standing.held(),
                 found=standing.found(now - _LATELY),
+                breakers={end: at.astimezone(UTC).replace(tzinfo=None) for end, at in opened_at(desk).items()},
                 note=note,
             )
         create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
@@ -163,6 +166,15 @@ def _waiting(facts: _Facts) -> Iterator[str]:
         yield f"- references that wait for their target: `FROM pending_by_site WHERE site = '{facts.site}';`"
 
 
+def _ends(facts: _Facts) -> Iterator[str]:
+    yield "## Both ends"
+    yield ""
+    if not facts.breakers:
+        yield "No breaker is open."
+    for end, at in facts.breakers.items():
+        yield f"- **the breaker of [{end}] is open** since {_since(at, facts.now)}: what is for it waits in flight"
+
+
 def _held(facts: _Facts) -> Iterator[str]:
     yield "## Held studies"
     yield ""
@@ -188,8 +200,8 @@ def _finding(facts: _Facts) -> Iterator[str]:
     yield f"- found by the sweep alone, in seven days: {share}"
 
 
-_SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (_balance, _waiting, _held, _finding)
-"""Whoever has something else to show, such as breakers or a reconciliation, adds a section."""
+_SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (_balance, _waiting, _ends, _held, _finding)
+"""Whoever has something else to show, such as a reconciliation, adds a section."""
 
 
 def _counted(desk: Desk, note: Note, now: datetime) -> Note:

@@ -7,8 +7,9 @@ from prefect import tags
 from prefect.settings import PREFECT_API_URL
 
 from flows.desk import Desk
-from flows.errors import FlowsError, NotBegunError, SitesError
+from flows.errors import FlowsError, NotBegunError, SitesError, TransientError
 from flows.route import route
+from flows.run import WAITING
 from flows.sites import load_sites
 
 __all__ = ["run_here"]
@@ -40,7 +41,10 @@ def run_here(site: str) -> None:
         raise NotBegunError(str(error).removesuffix("It will be tried again").rstrip(". ")) from None
     _check_prefect()
     with tags("entwash", site):  # as its deployment's runs have
-        route(site)
+        state = route(site, return_state=True)
+    if state.name == WAITING:
+        raise TransientError(str(state.message))
+    state.result()
 
 
 def _check_prefect() -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
@@ -20,6 +21,7 @@ from flows import page
 from flows.alarms import alarm, harmless
 from flows.artifacts import publish
 from flows.desk import Desk
+from flows.errors import AwayError
 from flows.hours import Hours
 from flows.inventory import Work
 from flows.records import Trigger
@@ -74,6 +76,11 @@ class Shown:
         self._done += work.instances
         if time.monotonic() - self._updated >= EVERY:
             self._show()
+
+    def stopped(self, error: AwayError) -> None:
+        """Tell that a breaker opened: whoever is called need not wait for the end of the run."""
+        get_run_logger().warning("nothing more is tried there until it answers: %s", error)
+        alarm(self.site, "breaker-opened", end=error.section, code="full" if error.full else "away")
 
     def over(self) -> None:
         """Show that all is done that could be done."""

@@ -212,27 +212,26 @@ def changed(place: Place, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def assert_nothing_stands_in_what_is_kept(watched: Watched, *least: str) -> None:
+def standing_in_what_is_kept(watched: Watched, *least: str) -> set[tuple[str, bytes]]:
+    """Return which identities stand where; `least` stands somewhere, or the search looks in the wrong place."""
     places = list(watched.kept())
     everything = b"".join(data for _, data in places)
     assert [word for word in least if word.encode() not in everything] == []
     patterns = sorted(set(watched.identities))
     automaton = ahocorasick_rs.BytesAhoCorasick(patterns)
-    found = {
+    return {
         (place, patterns[number])
         for place, data in places
         for spelled in unpacked(data)
         for number, *_ in automaton.find_matches_as_indexes(spelled.lower())
     }
-    assert found == set()
 
 
 def test_nothing_of_a_patient_is_kept_when_all_goes_well(watched: Watched) -> None:
     assert watched.run()
 
-    assert_nothing_stands_in_what_is_kept(
-        watched, "entwash.held", "burned-in-risk", "site-north", "progress-north", "route-north", "DEID-", "· 6 studies"
-    )
+    least = ("entwash.held", "burned-in-risk", "site-north", "progress-north", "route-north", "DEID-", "· 6 studies")
+    assert standing_in_what_is_kept(watched, *least) == set()
 
 
 def test_nothing_of_a_patient_is_kept_when_everything_fails(watched: Watched) -> None:
@@ -247,12 +246,12 @@ def test_nothing_of_a_patient_is_kept_when_everything_fails(watched: Watched) ->
     for mode in ("fails", "talks nonsense"):
         with in_front_of(place.hospital, mode, said) as url:
             changed(place, hospital, url)
-            assert not watched.run()
+            watched.run()
             changed(place, url, hospital)
     # A cloud that is away.
     nobody = f"http://127.0.0.1:{free_port()}"
     changed(place, cloud, nobody)
-    assert not watched.run()
+    watched.run()
     changed(place, nobody, cloud)
     # A profile with a fault, in which somebody wrote a name.
     name = studies.PLANTED[0].text
@@ -265,11 +264,13 @@ def test_nothing_of_a_patient_is_kept_when_everything_fails(watched: Watched) ->
     # Files that are broken in the middle, of patients with names.
     whole = [instance.data for instance in studies.north()][:2]
     emptied(place.hospital)
-    place.receive(data[: len(data) - 700] for data in whole)
+    for data in whole:
+        ask(place.hospital, "POST", "/instances", data[: len(data) - 700])  # some are refused, as they should be
     watched.identities += [str(one).encode() for one in ask(place.hospital, "GET", "/instances")[1]]
     watched.run()
 
-    assert_nothing_stands_in_what_is_kept(watched, "nobody foresaw (ValueError)", "Failed", "entwash.")
+    least = ("nobody foresaw (ValueError)", "nobody foresaw (OSError)", "Failed", "Waiting", "entwash.breaker-opened")
+    assert standing_in_what_is_kept(watched, *least) == set()
 
 
 def test_the_search_finds_an_identity_that_prefect_kept_however_it_is_packed(watched: Watched) -> None:
@@ -288,7 +289,7 @@ def test_the_search_finds_an_identity_that_prefect_kept_however_it_is_packed(wat
         )
         assert not watched.run(flow=flow)
 
-    with pytest.raises(AssertionError) as raised_here:
-        assert_nothing_stands_in_what_is_kept(watched)
+    found = standing_in_what_is_kept(watched)
     for planted in studies.PLANTED[:3]:
-        assert planted.text.lower() in str(raised_here.value)
+        there = {place for place, one in found if one == planted.text.encode().lower()}
+        assert {"/flow_runs/filter", "flow_run_state"} <= there
