@@ -278,7 +278,10 @@ def _own_profile(content: Mapping[str, Any], folder: Path) -> Iterator[_Problem]
         try:
             load_profile(beside(folder, name))
         except AnonymizerError as error:
-            yield _Problem("project", "profile", str(error))
+            said, *faults = str(error).splitlines()
+            if faults:  # they quote what somebody wrote, and this message goes to Prefect
+                said += f" it has {len(faults)} faults, and `entwash profile show {name}` tells them"
+            yield _Problem("project", "profile", said)
 
 
 def _address(row: Mapping[str, Any]) -> str | None:
