@@ -29,6 +29,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from flows.errors import SitesError
+from flows.hours import Hours
 from flows.sitesfile import (
     Closed,
     Hold,
@@ -73,7 +74,7 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `stable_age` is its Orthanc's StableAge, in seconds.
+    `stable_age` is its Orthanc's StableAge, in seconds. `busy` are the hours in which something is expected of it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Site(Closed):
     default_issuer: str
     hold: Hold
     stable_age: int
+    busy: Hours
 
 
 class Sites(Closed):
@@ -176,6 +178,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 default_issuer=row.default_issuer,
                 hold=row.hold or form.project.hold,
                 stable_age=row.stable_age,
+                busy=Hours.read(row.busy),
             )
             for name, row in form.sites.items()
             if only in {None, name}

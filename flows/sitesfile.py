@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from anonymizer import AnonymizerError, Key, check_prefix, load_profile, profile_names
 from flows.errors import SitesError
+from flows.hours import Hours
 
 __all__ = ["Closed", "Hold", "ServerRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
 
@@ -93,6 +94,11 @@ def _name(value: str) -> str:
     return value
 
 
+def _hours(value: str) -> str:
+    Hours.read(value)
+    return value
+
+
 Hold = Literal["study", "instance"]
 """What one held instance holds: its study, or itself and what points at it."""
 _Text = Annotated[str, AfterValidator(_text)]
@@ -115,6 +121,7 @@ class SiteRow(ServerRow):
     default_issuer: Annotated[str, AfterValidator(_issuer)] = ""
     hold: Hold | None = None  # the project's, where nothing is said
     stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
+    busy: Annotated[str, AfterValidator(_hours)] = "mon-fri 07:00-19:00"
 
 
 class ProjectRow(Closed):
@@ -271,7 +278,10 @@ def _own_profile(content: Mapping[str, Any], folder: Path) -> Iterator[_Problem]
         try:
             load_profile(beside(folder, name))
         except AnonymizerError as error:
-            yield _Problem("project", "profile", str(error))
+            said, *faults = str(error).splitlines()
+            if faults:  # they quote what somebody wrote, and this message goes to Prefect
+                said += f" it has {len(faults)} faults, and `entwash profile show {name}` tells them"
+            yield _Problem("project", "profile", said)
 
 
 def _address(row: Mapping[str, Any]) -> str | None:
