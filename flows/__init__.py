@@ -7,6 +7,8 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run at one site works with                   desk
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
+    which studies leave at all, and which wait          selection, selectionrow
+    patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
     one study, from the hospital to the cloud           study
     what of it may leave, and why the rest may not      proof
@@ -18,8 +20,9 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     the tables that people query                        lineage, database  tables/lineage.sql
     what a run leaves in the Prefect UI                 artifacts
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
-    what an Orthanc says, and what it calls things      orthanc.records, orthanc.identifiers
-    hospitals, cloud and project: the sites file        sites, sitesfile
+    what stands in an Orthanc's index                   orthanc.catalogue
+    what an Orthanc says, and what it calls things      orthanc.answers, orthanc.records, orthanc.identifiers
+    hospitals, cloud and project: the sites file        sites, sitesfile, closed
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
     the flow in this process, without a worker          run_here

@@ -110,6 +110,10 @@ class Ledger:
         with self._lock, self._guarded("read"):
             self._links.add(record, outcome.links)
 
+    def excluded(self, outcomes: Sequence[StudyOutcome]) -> None:
+        """Record the outcomes of studies that stay at home by choice: one row a study, one file for all."""
+        self._append("studies", outcomes)
+
     def settled(self, site: str, project: str) -> dict[str, Settled]:
         """Return the latest outcome of every study of a site, by its work token.
 

@@ -69,6 +69,9 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
         while found := look.find():
             get_run_logger().info("%s: %d studies to move", site, len(found))
             _drain(desk, found, tally)
+        if look.excluded or look.patient:
+            said = "%s: the selection keeps %d studies at home and lets %d wait"
+            get_run_logger().info(said, site, look.excluded, look.patient)
         look.over(waiting=bool(tally.waiting))
         publish(desk, tally)
         tally.raise_if_waiting()

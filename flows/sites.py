@@ -28,12 +28,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from flows.closed import Closed
 from flows.errors import SitesError
+from flows.selectionrow import SelectionRow
 from flows.sitesfile import (
-    Closed,
     Hold,
     ProjectRow,
     ServerRow,
+    SiteRow,
     SitesFile,
     beside,
     is_own_profile,
@@ -73,7 +75,7 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `stable_age` is its Orthanc's StableAge, in seconds.
+    `stable_age` is its Orthanc's StableAge, in seconds; `selection` says which of its studies leave at all.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Site(Closed):
     default_issuer: str
     hold: Hold
     stable_age: int
+    selection: SelectionRow
 
 
 class Sites(Closed):
@@ -176,6 +179,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 default_issuer=row.default_issuer,
                 hold=row.hold or form.project.hold,
                 stable_age=row.stable_age,
+                selection=_selection(form, row),
             )
             for name, row in form.sites.items()
             if only in {None, name}
@@ -187,6 +191,12 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
 def _project(row: ProjectRow, folder: Path) -> Project:
     profile = str(beside(folder, row.profile)) if is_own_profile(row.profile) else row.profile
     return Project(name=row.name, profile=profile, patient_id_prefix=row.patient_id_prefix)
+
+
+def _selection(form: SitesFile, row: SiteRow) -> SelectionRow:
+    selection = row.selection or form.selection
+    assert selection is not None  # noqa: S101 - a file without one is refused
+    return selection
 
 
 def _server(section: str, row: ServerRow) -> Server:

@@ -55,6 +55,8 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     if len(instances) != work.instances:
         raise TransientError("a study changes at the hospital while it is looked at. It will be tried again")
     attempt = Attempt(desk, work, started, len(instances))
+    if work.overdue:
+        return attempt.overdue()
     if len(desk.hospital.studies_of(work.source_uid)) > 1:
         return attempt.held([hold_of(Held(TWO_PATIENTS))])
 
