@@ -10,6 +10,10 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     which studies leave at all, and which wait          selection, selectionrow
     patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
+    what was there before the site was connected        backfill
+    which studies a backfill means, and what it would do criteria, plan
+    when a backfill may work                            window
+    the `entwash backfill` command                      backfill_command
     one study, from the hospital to the cloud           study
     what of it may leave, and why the rest may not      proof
     references whose target did not come with it        pending

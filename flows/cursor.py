@@ -26,7 +26,7 @@ class Cursor:
     swept_seq : int
         The latest change when the inventory was last walked through.
     swept_settings : str
-        The site's settings then: see `Desk.settings`.
+        The site's settings then: see `Desk.settings`; and its `live_from`, if it has one.
     swept_open : int
         Studies that were not stable then, and have to be looked at again.
     swept_release : str

@@ -45,7 +45,8 @@ class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
     `hold` says what one held instance holds: its study, or itself and what points at it. `stable_age` is the
-    StableAge of the hospital's Orthanc, in seconds. `selection` says which of its studies leave at all.
+    StableAge of the hospital's Orthanc, in seconds. `selection` says which of its studies leave at all, and
+    `live_from`, a date as DICOM writes it, from which StudyDate on the live route looks at them.
 
     Safe to use from many threads. A context manager: what it opened, it closes.
     """
@@ -61,6 +62,7 @@ class Desk:
     run_id: str
     hold: Hold = "study"
     stable_age: int = 60
+    live_from: str = ""
     selection: SelectionRow = field(default_factory=lambda: SelectionRow(studies="all"))
     _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -104,6 +106,7 @@ class Desk:
                 run_id=run_id,
                 hold=site.hold,
                 stable_age=site.stable_age,
+                live_from=f"{site.live_from:%Y%m%d}" if site.live_from else "",
                 selection=site.selection,
                 _opened=opened.pop_all(),
             )

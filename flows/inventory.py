@@ -65,6 +65,9 @@ class Inventory:
         Of the site.
     tried : set of str, optional
         Snapshots that were found before. The found ones are added.
+    live_from : str
+        StudyDate of the first studies that are found though the ledger has no outcome for them; "" for all. A study
+        without a StudyDate is found: nobody else would look for it.
 
     Attributes
     ----------
@@ -74,9 +77,10 @@ class Inventory:
         Studies that the selection kept at home so far.
     """
 
-    def __init__(self, desk: Desk, tried: set[str] | None = None) -> None:
+    def __init__(self, desk: Desk, tried: set[str] | None = None, *, live_from: str = "") -> None:
         self._desk = desk
         self._tried = set() if tried is None else tried
+        self._live_from = live_from
         self.waiting: dict[str, str] = {}
         self.excluded = 0
         self.refresh()
@@ -126,6 +130,8 @@ class Inventory:
             release, settled = self._releases.get(work, ""), self._settled.get(work)
             if snapshot in self._tried or _is_settled(settled, snapshot, self._settings, release):
                 continue
+            if settled is None and "" < study.study_date < self._live_from:
+                continue
             now = datetime.now(UTC)
             if self._waits(snapshot, now):
                 continue
@@ -149,6 +155,11 @@ class Inventory:
         aside.close()
         record_seen(self._desk, found)
         return found
+
+    def is_settled(self, study: StudyAtSite) -> bool:
+        """Tell whether the ledger has an outcome for a study as it is."""
+        work, snapshot = _tokens(self._desk, study)
+        return _is_settled(self._settled.get(work), snapshot, self._settings, self._releases.get(work, ""))
 
     def forget_overdue(self) -> None:
         """Forget whose time is over: after a look at everything, those are no longer at the hospital as they were."""

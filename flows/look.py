@@ -41,12 +41,13 @@ class Look:
     def __init__(self, desk: Desk, *, thorough: bool) -> None:
         self._desk = desk
         self._thorough = thorough
-        self._inventory = Inventory(desk)
+        self._inventory = Inventory(desk, live_from=desk.live_from)
+        self._settings = f"{desk.settings} {desk.live_from}".rstrip()
         self._path = desk.ledger.directory / ".cursors" / desk.anonymizer.pseudonyms.token("cursor", desk.site)
         self._kept = cursor.kept(self._path)
         # Where records were taken away, what they settled has to be found again.
         self._was = self._kept if self._kept and self._kept.settled <= self._inventory.settled else None
-        if self._was and self._was.swept_settings == desk.settings:
+        if self._was and self._was.swept_settings == self._settings:
             self._inventory.waiting = dict(self._was.waiting)
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
@@ -131,7 +132,7 @@ class Look:
             return True  # somebody waits for it, whatever woke the run
         if not self._thorough:
             return False
-        if was.swept_open or was.swept_settings != self._desk.settings:
+        if was.swept_open or was.swept_settings != self._settings:
             return True
         now = datetime.now(UTC).strftime(ORTHANCS_TIME)
         if any(until <= now for until in self._inventory.waiting.values()):
@@ -153,7 +154,7 @@ class Look:
         self._swept = Cursor(
             seq=self._seq,
             swept_seq=last,
-            swept_settings=self._desk.settings,
+            swept_settings=self._settings,
             swept_open=self._open,
             swept_release=self._inventory.latest_release,
             settled=self._inventory.settled,

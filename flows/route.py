@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from prefect import flow, get_run_logger, task
@@ -68,7 +69,7 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
         look = Look(desk, thorough=trigger != "doorbell")
         while found := look.find():
             get_run_logger().info("%s: %d studies to move", site, len(found))
-            _drain(desk, found, tally)
+            drain(desk, found, tally)
         if look.excluded or look.patient:
             said = "%s: the selection keeps %d studies at home and lets %d wait"
             get_run_logger().info(said, site, look.excluded, look.patient)
@@ -77,7 +78,7 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
         tally.raise_if_waiting()
 
 
-def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
+def drain(desk: Desk, found: Iterable[Work], tally: Tally) -> None:
     """Move studies one after the other: each fills the machine by itself."""
     for work in found:
         state = move_study(desk.told(work)[-8:], desk, work, return_state=True)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from flows.closed import Closed
 from flows.patterns import checked_pattern
 
-__all__ = ["NOTHING_SELECTED", "Modality", "Pattern", "SelectionRow"]
+__all__ = ["NOTHING_SELECTED", "Modality", "Patterns", "SelectionRow"]
 
 NOTHING_SELECTED = (
     'say which studies leave, such as modalities = ["CT", "MR"], or studies = "all": nothing leaves by default'
@@ -55,10 +55,11 @@ def _some(values: tuple[str, ...]) -> tuple[str, ...]:
 Modality = Annotated[str, AfterValidator(_modality)]
 _AeTitle = Annotated[str, AfterValidator(_ae_title)]
 _SopClass = Annotated[str, AfterValidator(_sop_class)]
-Pattern = Annotated[str, AfterValidator(checked_pattern)]
+_Pattern = Annotated[str, AfterValidator(checked_pattern)]
 # A list in TOML is a tuple here, which nobody changes later.
 _List = Field(strict=False)
 _Some = AfterValidator(_some)
+Patterns = Annotated[tuple[_Pattern, ...], _List, _Some]
 
 
 class SelectionRow(Closed):
@@ -66,13 +67,13 @@ class SelectionRow(Closed):
 
     studies: Literal["all"] | None = None
     modalities: Annotated[tuple[Modality, ...], _List, _Some] | None = None
-    study_descriptions: Annotated[tuple[Pattern, ...], _List, _Some] | None = None
-    series_descriptions: Annotated[tuple[Pattern, ...], _List, _Some] | None = None
-    station_names: Annotated[tuple[Pattern, ...], _List, _Some] | None = None
+    study_descriptions: Patterns | None = None
+    series_descriptions: Patterns | None = None
+    station_names: Patterns | None = None
     ae_titles: Annotated[tuple[_AeTitle, ...], _List, _Some] | None = None
     sop_classes: Annotated[tuple[_SopClass, ...], _List, _Some] | None = None
-    exclude_study_descriptions: Annotated[tuple[Pattern, ...], _List] = ()
-    exclude_series_descriptions: Annotated[tuple[Pattern, ...], _List] = ()
+    exclude_study_descriptions: Annotated[tuple[_Pattern, ...], _List] = ()
+    exclude_series_descriptions: Annotated[tuple[_Pattern, ...], _List] = ()
     wait_for: Mapping[Modality, Annotated[tuple[Modality, ...], _List, _Some]] = Field(default_factory=dict)
     wait_at_most: Annotated[int, Field(ge=1, le=8760)] = 72  # hours
 

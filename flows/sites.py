@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -43,7 +44,7 @@ from flows.sitesfile import (
     read_sites_file,
 )
 
-__all__ = ["Hold", "Project", "Records", "Server", "Site", "Sites", "load_records", "load_sites"]
+__all__ = ["Hold", "Project", "Records", "Server", "Site", "Sites", "listed", "load_records", "load_sites"]
 
 
 class Server(Closed):
@@ -75,7 +76,8 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `stable_age` is its Orthanc's StableAge, in seconds; `selection` says which of its studies leave at all.
+    `stable_age` is its Orthanc's StableAge, in seconds; `selection` says which of its studies leave at all, `live_from`
+    which are old enough to be a backfill's alone; the lists are what a backfill may be narrowed by.
     """
 
     name: str
@@ -86,6 +88,9 @@ class Site(Closed):
     hold: Hold
     stable_age: int
     selection: SelectionRow
+    live_from: date | None
+    patient_lists: Mapping[str, Path]
+    description_lists: Mapping[str, tuple[str, ...]]
 
 
 class Sites(Closed):
@@ -180,6 +185,9 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 hold=row.hold or form.project.hold,
                 stable_age=row.stable_age,
                 selection=_selection(form, row),
+                live_from=row.live_from,
+                patient_lists={of: beside(path.parent, file) for of, file in row.patient_lists.items()},
+                description_lists=row.description_lists,
             )
             for name, row in form.sites.items()
             if only in {None, name}

@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from anonymizer import AnonymizerError, Key, check_prefix, load_profile, profile_names
 from flows.closed import Closed
 from flows.errors import SitesError
-from flows.selectionrow import NOTHING_SELECTED, SelectionRow
+from flows.selectionrow import NOTHING_SELECTED, Patterns, SelectionRow
 
 __all__ = ["Hold", "ServerRow", "SiteRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
 
@@ -85,7 +86,7 @@ def _issuer(value: str) -> str:
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
-        raise ValueError("a site's name is of lower-case letters, digits and hyphens")
+        raise ValueError("a name is of lower-case letters, digits and hyphens")
     return value
 
 
@@ -112,6 +113,9 @@ class SiteRow(ServerRow):
     hold: Hold | None = None  # the project's, where nothing is said
     stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
     selection: SelectionRow | None = None  # the one of the whole file, where nothing is said
+    live_from: date | None = None  # StudyDate
+    patient_lists: Mapping[_Name, _Text] = Field(default_factory=dict)
+    description_lists: Mapping[_Name, Patterns] = Field(default_factory=dict)
 
 
 class ProjectRow(Closed):

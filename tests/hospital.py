@@ -35,6 +35,7 @@ class Place:
     folder: Path
     stable_age: int = 0
     selection: str = 'studies = "all"'
+    site: str = ""
 
     def write_sites(self, **project: str) -> Path:
         """Write key and sites file of the site `north`."""
@@ -48,6 +49,7 @@ class Place:
             f"[project]\n{settings}[selection]\n{self.selection}\n"
             f'[sites.north]\nurl = "{self.hospital.url}"\nusername = "{USERNAME}"\n'
             f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\nstable_age = {self.stable_age}\n'
+            f"{self.site}\n"
         )
         return path
 

@@ -421,7 +421,7 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
         artifacts._create(desk, tally)
-        route._drain(desk, [work], Tally("north"))
+        route.drain(desk, [work], Tally("north"))
 
     (outcome,) = tally.outcomes
     assert (outcome.status, outcome.study_instance_uid) == ("held", work.source_uid)

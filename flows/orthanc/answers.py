@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -50,7 +51,13 @@ def study(row: Any) -> StudyAtSite:
         last_update=row.get("LastUpdate", ""),
         stable=row.get("IsStable", False),
         series=tuple(sorted(row["Series"])),
-        study_date=tags.get("StudyDate", "").strip(),
+        study_date=_day(tags.get("StudyDate", "")),
         description=tags.get("StudyDescription", ""),
-        patient_id=row.get("PatientMainDicomTags", {}).get("PatientID", ""),
+        patient_id=row.get("PatientMainDicomTags", {}).get("PatientID", "").strip(),
     )
+
+
+def _day(text: str) -> str:
+    """Return a date in eight digits, also of the form with periods (PS3.5 6.2); "" for what is none."""
+    digits = text.strip().replace(".", "")
+    return digits if re.fullmatch(r"\d{8}", digits, re.ASCII) else ""
