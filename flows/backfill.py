@@ -7,24 +7,26 @@ start goes on where the first one ended, however that ended. Between two studies
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas import State
 
 from flows.criteria import Criteria, patients_in
 from flows.desk import Desk
-from flows.errors import SitesError
+from flows.drain import Drain
+from flows.errors import SitesError, TransientError
 from flows.inventory import Inventory, Work
 from flows.plan import plan
-from flows.route import drain
-from flows.run import recorded_run
+from flows.run import Tally, recorded_run
 from flows.sites import Site, listed, load_sites
 from flows.window import Window
 
-__all__ = ["Pace", "backfill", "window_of", "works"]
+__all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 
 _LIVE = "live"  # the lease that every run of the live route shares
 _AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
@@ -42,7 +44,7 @@ def backfill(
     patients: str = "",
     window: str = "",
     dry_run: bool = True,
-) -> None:
+) -> State[Any] | None:
     """Move what a site had before it was connected, as far as the criteria mean it and its selection names it.
 
     Prefect keeps parameters as they are, so what could be about a patient is named here and stands in the sites file.
@@ -76,15 +78,35 @@ def backfill(
             desk.check()
             table = plan(desk, criteria).rows()
         create_table_artifact(key=f"backfill-{site}", table=table, description=f"**{site}**: what a backfill would do.")
-        return
+        return None
+    hours = window_of(window)
     with recorded_run(sites, site, "backfill") as (desk, tally):
-        desk.check()
-        pace = Pace(desk, window_of(window))
-        for work in pace.paced(works(desk, criteria)):
-            drain(desk, [work], tally)
-        if pace.is_over:
-            get_run_logger().info("%s: the window closed; the next start goes on from here", site)
-        tally.raise_if_waiting()
+        pace = Pace(desk, hours)
+        move_all(desk, Drain(desk, tally), tally, pace.paced(works(desk, criteria)))
+        said = "the window closed; the next start goes on from here" if pace.is_over else "all that was meant was tried"
+        get_run_logger().info("%s: %d studies settled, %d wait; %s", site, tally.studies, len(tally.waiting), said)
+        return tally.ending()
+
+
+def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> None:
+    """Move works one by one, until there are no more or an end is away.
+
+    Raises
+    ------
+    TerminalError
+        A person must act first.
+    """
+    try:
+        desk.check_key()
+        drain.begin()
+        for work in works:
+            drain.move([work])
+            tally.forget()
+            if drain.is_stopped:
+                break
+        drain.end()
+    except TransientError as error:
+        tally.stops(error)
 
 
 def works(desk: Desk, criteria: Criteria) -> Iterator[Work]:

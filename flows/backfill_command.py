@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -10,17 +12,18 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.backfill import Pace, window_of, works
+from flows.backfill import Pace, move_all, window_of, works
 from flows.criteria import Criteria, patients_in
 from flows.desk import Desk
+from flows.drain import Drain
 from flows.errors import FlowsError, SitesError
+from flows.hands import moved
 from flows.inventory import Work
 from flows.patterns import checked_pattern
 from flows.plan import plan
 from flows.run import Tally, recorded_run
 from flows.selectionrow import Modality
 from flows.sites import Sites, load_sites
-from flows.study import move
 from flows.window import Window
 
 __all__ = ["run"]
@@ -61,14 +64,10 @@ def run(
         _show(known, site, criteria)
         return True
     tally = _move(known, site, criteria, hours)
-    _messages.print(
-        f"{site}: {len(tally.outcomes)} studies settled, {tally.loaded} instances of them loaded, {tally.held} held; "
-        f"{len(tally.waiting)} studies wait",
-        markup=False,
-    )
+    _messages.print(f"{site}: {_said(tally)}, {tally.loaded} instances loaded, {tally.held} held", markup=False)
     if tally.errors:
         _messages.print(str(tally.errors[0]), markup=False)
-    return not tally.errors
+    return not (tally.errors or tally.is_incomplete)
 
 
 def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
@@ -77,21 +76,25 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
         recorded_run(sites, site, "backfill") as (desk, tally),
         Progress(*columns, console=_messages, transient=True, disable=not _messages.is_terminal) as progress,
     ):
-        desk.check()
         shown = progress.add_task("looking")
-        for work in Pace(desk, window, patiently=True).paced(works(desk, criteria)):
-            _move_one(desk, work, tally)
-            progress.update(shown, description=f"{len(tally.outcomes)} studies settled, {len(tally.waiting)} wait")
+
+        def each(queue: deque[Work]) -> Iterator[tuple[Work, object]]:
+            while queue:
+                work = queue.popleft()
+                try:
+                    yield work, moved(desk, work)
+                except FlowsError as error:
+                    yield work, error
+                progress.update(shown, description=_said(tally))
+
+        drain = Drain(desk, tally, by=each, tell=lambda error: _messages.print(str(error), markup=False))
+        pace = Pace(desk, window, patiently=True)
+        move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
     return tally
 
 
-def _move_one(desk: Desk, work: Work, tally: Tally) -> None:
-    try:
-        tally.settled(move(desk, work))
-    except FlowsError as error:
-        tally.waits(work, error)
-    except Exception as unforeseen:  # noqa: BLE001 - of which only the type is told
-        tally.waits(work, unforeseen)
+def _said(tally: Tally) -> str:
+    return f"{tally.studies} studies settled, {len(tally.waiting)} wait"
 
 
 def _show(sites: Sites, site: str, criteria: Criteria) -> None:

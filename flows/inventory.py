@@ -17,7 +17,7 @@ from flows.outcome import Attempt
 from flows.records import FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import choose
 
-__all__ = ["Inventory", "Work", "find_work"]
+__all__ = ["Inventory", "Work", "find_work", "is_settled"]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -128,7 +128,7 @@ class Inventory:
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
-            if snapshot in self._tried or _is_settled(settled, snapshot, self._settings, release):
+            if snapshot in self._tried or is_settled(settled, snapshot, self._settings, release):
                 continue
             if settled is None and "" < study.study_date < self._live_from:
                 continue
@@ -159,7 +159,7 @@ class Inventory:
     def is_settled(self, study: StudyAtSite) -> bool:
         """Tell whether the ledger has an outcome for a study as it is."""
         work, snapshot = _tokens(self._desk, study)
-        return _is_settled(self._settled.get(work), snapshot, self._settings, self._releases.get(work, ""))
+        return is_settled(self._settled.get(work), snapshot, self._settings, self._releases.get(work, ""))
 
     def forget_overdue(self) -> None:
         """Forget whose time is over: after a look at everything, those are no longer at the hospital as they were."""
@@ -254,7 +254,7 @@ def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     return token("work", study.orthanc_id), token("snapshot", *state)
 
 
-def _is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:
+def is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:
     """Tell whether the ledger has an outcome for this very state of a study.
 
     What was held is tried again once profile, engine or settings changed, and once somebody released it: that is how

@@ -179,6 +179,11 @@ def read_sites_file(path: Path, only: str | None, *, here: bool = True) -> Sites
 
 
 _SITE = 2  # names of a site's own section: sites, and its name
+_DICTS = {
+    "wait_for": 'such as {RTSTRUCT = ["CT", "MR"]}',
+    "patient_lists": 'such as {trial-a = "trial-a.txt"}',
+    "description_lists": 'such as {thorax = ["*thorax*"]}',
+}
 _OF_A_SITE: Mapping[str, type[Closed]] = {"selection": SelectionRow}
 
 
@@ -223,7 +228,8 @@ def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> _Problem:
         "extra_forbidden": f"is not known here; there is {listed(_known(names, depth))}",
         "string_type": "must be text in quotes",
         "model_type": f"must be a section: [{section}]",
-        "dict_type": 'must be such as {RTSTRUCT = ["CT", "MR"]}' if key else "must be sections: [sites.NAME]",
+        "dict_type": f"must be {_DICTS.get(names[-1], 'sections: [sites.NAME]')}",
+        "date_type": "must be a date such as 2026-01-31, without quotes",
         "literal_error": message.replace("Input should be", "must be").replace(" or ", ", or ").replace("'", '"'),
         "tuple_type": "must be a list in brackets",
         "too_short": "there is no hospital; add a section [sites.NAME]",

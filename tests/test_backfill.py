@@ -128,7 +128,7 @@ def test_the_selection_still_says_what_leaves(place: Place) -> None:
 
 def test_a_dry_run_counts_by_year_and_modalities_and_records_nothing(place: Place) -> None:
     no_screens = replace(place, selection='studies = "all"\nexclude_study_descriptions = ["*abdomen*"]')
-    place.receive([*archive(), *mr(1, 2, "20170101", SeriesDescription="another series")])
+    place.receive([*archive(), *mr(4, 1, "20171231")])
     moved(no_screens, last=date(2015, 12, 31))
     before = len(list((place.folder / "lineage").rglob("*.parquet")))
     with no_screens.desk() as desk:
@@ -148,10 +148,9 @@ def test_a_dry_run_counts_by_year_and_modalities_and_records_nothing(place: Plac
 
 
 def test_a_modality_that_is_a_text_is_not_shown(place: Place) -> None:
-    place.receive(ct(1, 1, "20170101", Modality="MEIER"))
-    place.receive(ct(1, 2, "20170101", Modality="Meier 7"))
+    place.receive([*ct(1, 1, "20170101"), *ct(1, 2, "20170101", Modality="MEIER 1934")])
     with place.desk() as desk:
-        assert [row["modalities"] for row in plan(desk, Criteria()).rows()] == ["MEIER", "other", ""]
+        assert [row["modalities"] for row in plan(desk, Criteria()).rows()] == ["CT", "other", ""]
 
 
 # Beside the live route
@@ -360,7 +359,7 @@ def test_the_command_shows_what_it_would_do_and_does_it(place: Place) -> None:
     [
         (("--window", "at night"), "20:00-06:00"),
         (("--modality", "ct scan"), "upper-case"),
-        (("--description", "*"), "at least one letter"),
+        (("--description", "??*"), "at least one letter"),
         (("--patients", "/nowhere/meier"), "No such file"),
     ],
 )
@@ -368,7 +367,7 @@ def test_the_command_says_in_one_sentence_what_it_cannot_use(place: Place, optio
     result = entwash("backfill", "north", "--sites", place.write_sites(), *options)
     assert result.exit_code == 2
     assert hint in result.output
-    assert options[1] not in result.output.replace('such as "*thorax*"', "")
+    assert options[1] not in result.output
     assert len(result.output.strip().splitlines()) == 1
 
 
@@ -405,7 +404,7 @@ def test_a_thousand_small_studies_go_in_one_backfill_each_instance_once(place: P
     (template,) = studies.ct(1, 1, 1, 1, rows=2)
     for number in range(1000):
         template.StudyInstanceUID, template.SeriesInstanceUID = UID(f"1.2.3.{number}"), UID(f"1.2.3.{number}.1")
-        template.SOPInstanceUID = template.file_meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{number}.1.1")
+        template.SOPInstanceUID = UID(f"1.2.3.{number}.1.1")
         template.StudyDate = day(number)
         assert ask(place.hospital, "POST", "/instances", studies.to_bytes(template))[0] == 200
     place.receive([])

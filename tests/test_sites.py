@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,36 @@ def test_every_problem_of_a_selection_is_told_at_once_with_its_place(folder: Pat
 def test_a_selection_that_cannot_be_meant_is_refused(folder: Path, text: str, hint: str) -> None:
     (found,) = problems(folder, GOOD.replace('studies = "all"', text))
     assert found.startswith("[selection]")
+    assert hint in found
+
+
+def test_what_a_backfill_is_narrowed_by_has_a_name(folder: Path) -> None:
+    text = GOOD + (
+        'live_from = 2026-01-31\npatient_lists = {trial-a = "lists/a.txt"}\n'
+        '[sites.south-2.description_lists]\nthorax = ["*thorax*", "*lung*"]\n'
+    )
+    site = load(folder, text).site("south-2")
+    assert site.live_from == date(2026, 1, 31)
+    assert site.patient_lists == {"trial-a": folder / "lists" / "a.txt"}
+    assert site.description_lists == {"thorax": ("*thorax*", "*lung*")}
+    north = load(folder, text).site("north")
+    assert (north.live_from, north.patient_lists, north.description_lists) == (None, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ('live_from = "2026-01-31"', "live_from", "without quotes"),
+        ("live_from = 2026-01-31T00:00:00", "live_from", "without quotes"),
+        ('patient_lists = ["a.txt"]', "patient_lists", "trial-a ="),
+        ('patient_lists = {Meier = "a.txt"}', "patient_lists.Meier", "hyphens"),
+        ("description_lists = {thorax = []}", "description_lists.thorax", "empty"),
+        ('description_lists = {thorax = ["*"]}', "description_lists.thorax.0", "at least one letter"),
+    ],
+)
+def test_what_a_backfill_cannot_be_narrowed_by_is_refused(folder: Path, text: str, place: str, hint: str) -> None:
+    (found,) = problems(folder, GOOD + text + "\n")
+    assert found.startswith(f"[sites.south-2] {place}: ")
     assert hint in found
 
 

@@ -6,6 +6,7 @@ five times as many instances a second as httpx does, which pyorthanc stands on.
 
 from __future__ import annotations
 
+from flows.orthanc.attempts import Attempts
 from flows.orthanc.catalogue import Catalogue
 from flows.orthanc.client import Orthanc
 from flows.orthanc.identifiers import orthanc_id
@@ -26,6 +27,7 @@ from flows.orthanc.records import (
 
 __all__ = [
     "ORTHANCS_TIME",
+    "Attempts",
     "Catalogue",
     "Change",
     "Changes",

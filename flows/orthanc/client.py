@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from flows.errors import FlowsError, GoneError, TerminalError, TransientError
 from flows.orthanc.answers import parsed, rows
 from flows.orthanc.answers import study as described
+from flows.orthanc.attempts import Attempts
 from flows.orthanc.catalogue import Catalogue
 from flows.orthanc.records import (
     Change,
@@ -48,6 +49,8 @@ class Orthanc:
         Where, and as whom.
     threads
         How many threads move bulk bytes at once.
+    attempts
+        How often each request is put.
 
     Raises
     ------
@@ -56,9 +59,9 @@ class Orthanc:
         deleted at the other end meanwhile.
     """
 
-    def __init__(self, server: Server, threads: int = 8) -> None:
+    def __init__(self, server: Server, threads: int = 8, attempts: Attempts = Attempts()) -> None:  # noqa: B008 - frozen
         self._server = server
-        self._wire = Wire(server, threads)
+        self._wire = Wire(server, threads, attempts)
         self.catalogue = Catalogue(self._wire)
 
     def __repr__(self) -> str:
