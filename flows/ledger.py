@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -238,7 +239,8 @@ class Ledger:
             ) from error
 
 
-def _columns_of(kind: str) -> dict[str, str]:
+@cache
+def _columns_of(kind: str) -> Mapping[str, str]:
     """Return the columns of a kind's files; `record` names the file and orders the records."""
     return {"record": "VARCHAR", **columns(*KINDS[kind])}
 

@@ -28,8 +28,7 @@ _OVERDUE = records.Hold(
     sop_instance_uid="",
     code=WAITS_FOR_IMAGES,
     place="",
-    message="the series that the site's wait_for asks for did not come within wait_at_most; send them to the hospital's"
-    " Orthanc, or release the study without them",
+    message="the series that the site's wait_for asks for did not come within wait_at_most",
 )
 
 
