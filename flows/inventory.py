@@ -15,7 +15,7 @@ from flows.errors import GoneError
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.outcome import Attempt
 from flows.records import FoundBy, Seen, Settled, StudyOutcome
-from flows.selection import choose
+from flows.selection import SEND, Choice, choose
 
 __all__ = ["Inventory", "Work", "find_work", "is_settled"]
 
@@ -38,10 +38,8 @@ class Work:
         The ledger's record of the latest release of the study; "" if nobody released it.
     found_by : str
         How the run came by it.
-    overdue : bool
-        It waited in vain for what has to come with it, and is to be held.
-    waits : str
-        Code of what it waits for; "" for all that is to be moved now.
+    choice : Choice
+        What the site's selection makes of it.
     """
 
     orthanc_id: str = field(repr=False)
@@ -52,8 +50,7 @@ class Work:
     instances: int
     release: str = ""
     found_by: FoundBy = "sweep"
-    overdue: bool = False
-    waits: str = ""
+    choice: Choice = SEND
 
 
 class Inventory:
@@ -110,7 +107,8 @@ class Inventory:
     ) -> list[Work]:
         """Return those of the studies that are to be moved, and record that they were seen.
 
-        What the selection excludes is settled by that, and recorded so. What waits is recorded as seen, with a reason.
+        What the selection excludes is settled by that, and recorded so; but where something of it may have left before,
+        whoever moves studies sees to it. What waits is recorded as seen, with a reason.
 
         Parameters
         ----------
@@ -140,16 +138,17 @@ class Inventory:
             try:
                 # Counted before the selection is asked: what comes after that makes another count.
                 seen = _work(self._desk, study, work, snapshot)
-                choice = choose(self._desk.selection, self._desk.hospital.catalogue, study, now, released=bool(release))
+                is_released = bool(release) and not is_new  # as it is; what came since nobody has looked at
+                choice = choose(self._desk.selection, self._desk.hospital.catalogue, study, now, released=is_released)
             except GoneError:
                 continue  # deleted since it was listed: there is nothing left to move
-            one = replace(seen, release=release, found_by=found_by(is_new), overdue=choice.outcome == "overdue")
-            if choice.outcome == "exclude":
+            one = replace(seen, release=release, found_by=found_by(is_new), choice=choice)
+            if choice.outcome == "exclude" and (settled is None or settled.status == "excluded"):
                 self.excluded += 1
-                aside.exclude(one, choice.reason, now)
+                aside.exclude(one, now)
             elif choice.outcome == "wait":
                 self.waiting[snapshot] = choice.until
-                aside.let_wait(replace(one, waits=choice.reason))
+                aside.let_wait(one)
             else:
                 found.append(one)
         aside.close()
@@ -184,9 +183,9 @@ class _Aside:
         self._seen: list[Work] = []
         self._outcomes: list[StudyOutcome] = []
 
-    def exclude(self, work: Work, reason: str, now: datetime) -> None:
+    def exclude(self, work: Work, now: datetime) -> None:
         self._seen.append(work)
-        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded(reason))
+        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded())
         if len(self._outcomes) >= _AT_ONCE:
             self.close()
 
@@ -229,7 +228,7 @@ def record_seen(desk: Desk, found: list[Work]) -> None:
                 run_id=desk.run_id,
                 seen_at=now,
                 found_by=work.found_by,
-                waits=work.waits,
+                waits=work.choice.reason if work.choice.outcome == "wait" else "",
             )
             for work in found
         ]

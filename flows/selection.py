@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from flows.orthanc import ORTHANCS_TIME, Catalogue, SeriesAtSite, StudyAtSite
 from flows.patterns import fits
 from flows.selectionrow import SelectionRow
 
-__all__ = ["WAITS_FOR_IMAGES", "Choice", "choose"]
+__all__ = ["SEND", "WAITS_FOR_IMAGES", "Choice", "choose"]
 
 WAITS_FOR_IMAGES = "waits-for-images"
 """The code of a study that has to get more series before it leaves."""
@@ -41,7 +41,7 @@ class Choice:
     until: str = ""
 
 
-_SEND = Choice("send")
+SEND: Final = Choice("send")
 
 
 def choose(
@@ -66,12 +66,12 @@ def choose(
     if reason := _against_study(selection, study):
         return Choice("exclude", reason)
     if not (_asks_series(selection) or _asks_instances(selection)):
-        return _SEND
+        return SEND
     series = catalogue.series(study.orthanc_id)
     reason = next((found for one in series if (found := _against_series(selection, one))), "")
     if reason := reason or _against_instances(selection, catalogue, series):
         return Choice("exclude", reason)
-    return _SEND if released else _complete(selection, study, series, now)
+    return SEND if released else _complete(selection, study, series, now)
 
 
 def _asks_series(selection: SelectionRow) -> bool:
@@ -115,7 +115,7 @@ def _complete(selection: SelectionRow, study: StudyAtSite, series: Iterable[Seri
     """Let a study wait in which something lacks what it was drawn on, planned or computed from."""
     there = {one.modality for one in series}
     if all(there.intersection(needed) for waiting, needed in selection.wait_for.items() if waiting in there):
-        return _SEND
+        return SEND
     try:
         since = datetime.strptime(study.last_update, ORTHANCS_TIME).replace(tzinfo=now.tzinfo)
     except ValueError:

@@ -11,6 +11,7 @@ from tests.hospital import Place, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
 SERVERS = {
+    "test_backfill",
     "test_demo",
     "test_deployments",
     "test_held_command",
@@ -18,6 +19,7 @@ SERVERS = {
     "test_ledger",
     "test_one_run",
     "test_orthanc",
+    "test_selection",
     "test_worker",
 }
 """Modules that start servers or many processes, and take longest."""

@@ -175,6 +175,17 @@ def test_an_excluded_study_is_asked_about_once_for_each_state_and_each_selection
     assert [row["found_by"] for row in found] == ["feed", "first-look", "retry"]
 
 
+def test_a_loaded_study_that_grew_by_what_is_not_selected_is_seen_to_like_any_other(place: Place) -> None:
+    only_ct = replace(place, selection='modalities = ["CT"]')
+    place.receive(ct(1))
+    looked_at(only_ct)
+    place.receive([structures(1)])
+    (outcome,) = looked_at(only_ct)
+    assert (outcome.status, outcome.reason, outcome.source_instances) == ("excluded", "modality", 3)
+    assert place.balance().balanced
+    assert counts(place.cloud) == 2  # what left before stays
+
+
 def test_many_excluded_studies_are_one_record(place: Place) -> None:
     place.receive([data for study in range(1, 6) for data in ct(study)])
     looked_at(replace(place, selection='modalities = ["MR"]'))
@@ -286,6 +297,10 @@ def test_a_released_study_waits_no_longer(place: Place, monkeypatch: pytest.Monk
         record(desk.ledger, [held], who="a physicist", why="there are no images any more")
     (outcome,) = looked_at(patient)
     assert outcome.status == "loaded"
+
+    place.receive([studies.to_bytes(studies.screen_dump(1, 1, 3, rows=16))])  # nobody has looked at it as it is now
+    (outcome,) = looked_at(patient)
+    assert outcome.reason == "waits-for-images"
 
 
 def test_a_changed_selection_asks_about_what_waits(place: Place) -> None:
