@@ -66,7 +66,7 @@ class Look:
         return self._inventory.excluded
 
     @property
-    def patient(self) -> int:
+    def waiting(self) -> int:
         """How many studies the selection lets wait for what has to come with them."""
         return len(self._inventory.waiting)
 

@@ -199,19 +199,19 @@ def test_many_excluded_studies_are_one_record(place: Place) -> None:
 
 # Waiting
 
-PATIENT = 'studies = "all"\nwait_for = {RTSTRUCT = ["CT", "MR"]}'
+WAITS = 'studies = "all"\nwait_for = {RTSTRUCT = ["CT", "MR"]}'
 
 
 def test_a_structure_set_waits_for_its_images_and_goes_with_them(place: Place) -> None:
-    patient = replace(place, selection=PATIENT)
+    waits = replace(place, selection=WAITS)
     place.receive([structures(1)])
-    assert looked_at(patient) == []
+    assert looked_at(waits) == []
     assert fates(place) == {"in_flight": 1}
     (waiting,) = asked(place, "SELECT reason, instances, age >= INTERVAL 0 SECOND AS aged FROM waiting")
     assert waiting == {"reason": "waits-for-images", "instances": 1, "aged": True}
 
     place.receive(ct(1))
-    looked_at(patient, thorough=False)
+    looked_at(waits, thorough=False)
     assert fates(place) == {"loaded": 3}
     assert asked(place, "FROM waiting") == []
 
@@ -219,19 +219,19 @@ def test_a_structure_set_waits_for_its_images_and_goes_with_them(place: Place) -
 def test_what_waits_lets_no_schedule_walk_through_the_inventory_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient = replace(place, selection=PATIENT)
+    waits = replace(place, selection=WAITS)
     place.receive([structures(1), *ct(2)])
-    looked_at(patient)
+    looked_at(waits)
     with monkeypatch.context() as nothing:
         nothing.setattr(Orthanc, "studies", None)
         nothing.setattr(Catalogue, "series", None)
-        assert looked_at(patient) == looked_at(patient, thorough=False) == []
+        assert looked_at(waits) == looked_at(waits, thorough=False) == []
 
     place.receive(ct(3))  # now the inventory is walked through, and what waits is not asked about
-    looked_at(patient, thorough=False)
+    looked_at(waits, thorough=False)
     with monkeypatch.context() as nothing:
         nothing.setattr(Catalogue, "series", None)
-        assert looked_at(patient) == []
+        assert looked_at(waits) == []
     assert len(asked(place, "FROM raw.seen WHERE waits <> ''")) == 1
 
 
@@ -250,74 +250,74 @@ def later(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
 def test_what_waited_in_vain_is_held_by_the_next_schedule_and_leaves_when_it_is_complete(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient = replace(place, selection=PATIENT)
+    waits = replace(place, selection=WAITS)
     place.receive([structures(1)])
-    looked_at(patient)
+    looked_at(waits)
     with monkeypatch.context() as clock:
         later(clock, hours=71)
-        assert looked_at(patient) == []
+        assert looked_at(waits) == []
     with monkeypatch.context() as clock:
         later(clock, hours=73)
-        (outcome,) = looked_at(patient)
+        (outcome,) = looked_at(waits)
         assert (outcome.status, outcome.reason) == ("held", "waits-for-images")
         clock.setattr(Orthanc, "studies", None)
-        assert looked_at(patient) == []
+        assert looked_at(waits) == []
     assert fates(place) == {"held": 1}
     assert asked(place, "SELECT code, place FROM held") == [{"code": "waits-for-images", "place": ""}]
     assert asked(place, "FROM waiting") == []
 
     place.receive(ct(1))
-    looked_at(patient)
+    looked_at(waits)
     assert fates(place) == {"loaded": 3}
 
 
 def test_a_study_that_is_deleted_while_it_waits_is_looked_for_once(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient = replace(place, selection=PATIENT)
+    waits = replace(place, selection=WAITS)
     place.receive([structures(1)])
-    looked_at(patient)
-    with patient.desk() as desk:
+    looked_at(waits)
+    with waits.desk() as desk:
         (study,) = desk.hospital.studies()
     ask(place.hospital, "DELETE", f"/studies/{study.orthanc_id}")
-    looked_at(patient)
+    looked_at(waits)
     later(monkeypatch, hours=73)
-    looked_at(patient)
+    looked_at(waits)
     monkeypatch.setattr(Orthanc, "studies", None)
-    assert looked_at(patient) == []
+    assert looked_at(waits) == []
 
 
 def test_a_released_study_waits_no_longer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    patient = replace(place, selection=PATIENT)
+    waits = replace(place, selection=WAITS)
     place.receive([structures(1)])
     later(monkeypatch, hours=73)
-    looked_at(patient)
-    with patient.desk() as desk, lineage.connect(desk.ledger.directory) as tables:
+    looked_at(waits)
+    with waits.desk() as desk, lineage.connect(desk.ledger.directory) as tables:
         (held,) = held_studies(tables, desk.project)
         record(desk.ledger, [held], who="a physicist", why="there are no images any more")
-    (outcome,) = looked_at(patient)
+    (outcome,) = looked_at(waits)
     assert outcome.status == "loaded"
 
     place.receive([studies.to_bytes(studies.screen_dump(1, 1, 3, rows=16))])  # nobody has looked at it as it is now
-    (outcome,) = looked_at(patient)
+    (outcome,) = looked_at(waits)
     assert outcome.reason == "waits-for-images"
 
 
 def test_a_changed_selection_asks_about_what_waits(place: Place) -> None:
     place.receive([structures(1)])
-    looked_at(replace(place, selection=PATIENT))
+    looked_at(replace(place, selection=WAITS))
     looked_at(replace(place, selection='modalities = ["CT"]'))
     assert fates(place) == {"excluded": 1}
 
 
 def test_a_run_that_could_not_note_how_far_it_came_asks_again(place: Place) -> None:
-    patient = replace(place, selection=PATIENT)
+    waits = replace(place, selection=WAITS)
     place.receive([structures(1)])
     for _ in range(2):
-        with patient.desk() as desk:
+        with waits.desk() as desk:
             look = Look(desk, thorough=True)
             assert look.find() == []
-            assert look.patient == 1
+            assert look.waiting == 1
             look.over(waiting=True)
     assert fates(place) == {"in_flight": 1}
 
