@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.desk import Desk
-from flows.look import Look
 from flows.sites import load_sites
-from flows.study import move
+from tests.plain_run import run
 
 STEPS = {
     "look": "flows.orthanc.client:Orthanc.changes",
@@ -70,12 +69,7 @@ def main(sites: str, step: str, when: str, number: str) -> None:
     """Do what the flow does, without Prefect, until it dies."""
     die_at(step, when, int(number))
     with Desk.open(load_sites(Path(sites), only="north"), "north", "run-that-dies") as desk:
-        look = Look(desk, thorough=True)
-        while found := look.find():
-            for work in found:
-                with desk.leases.take(work.work):
-                    move(desk, work)
-        look.over(waiting=False)
+        run(desk)
 
 
 if __name__ == "__main__":
