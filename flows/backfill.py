@@ -20,6 +20,7 @@ from flows.criteria import Criteria, patients_in
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError, TransientError
+from flows.hands import task_runner
 from flows.inventory import Inventory, Work
 from flows.plan import plan
 from flows.run import Tally, recorded_run
@@ -34,7 +35,13 @@ _LOOK_AGAIN = 1.0  # seconds, while the live route works
 _LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
 
 
-@flow(name="backfill", flow_run_name="{site} · backfill", persist_result=False, retries=0)
+@flow(
+    name="backfill",
+    flow_run_name="{site} · backfill",
+    task_runner=task_runner(),
+    persist_result=False,
+    retries=0,
+)
 def backfill(
     site: str,
     studies_from: date | None = None,
@@ -65,7 +72,7 @@ def backfill(
         Count, and move nothing.
     """
     sites = load_sites(only=site)
-    row = sites.site(site)
+    row, hours = sites.site(site), window_of(window)
     criteria = Criteria(
         first=studies_from,
         last=studies_to,
@@ -79,7 +86,6 @@ def backfill(
             table = plan(desk, criteria).rows()
         create_table_artifact(key=f"backfill-{site}", table=table, description=f"**{site}**: what a backfill would do.")
         return None
-    hours = window_of(window)
     with recorded_run(sites, site, "backfill") as (desk, tally):
         pace = Pace(desk, hours)
         move_all(desk, Drain(desk, tally), tally, pace.paced(works(desk, criteria)))

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,16 +21,22 @@ from pydicom.uid import UID
 from deployments.demo import studies
 from deployments.demo.prefects import PrefectServer, prefect_environment
 from flows import backfill as room
-from flows import lineage
-from flows.backfill import Pace, backfill, works
+from flows import breaker, lineage
+from flows.backfill import Pace, backfill, move_all, works
 from flows.criteria import Criteria, patients_in
+from flows.desk import Desk
+from flows.drain import Drain
 from flows.errors import SitesError, TerminalError
+from flows.inventory import Work
 from flows.look import Look
 from flows.plan import FATES, plan
+from flows.run import Tally
 from flows.study import move
 from flows.window import Window
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts
+from tests.plain_run import each
+from tests.test_away import quick_desk
 
 ALWAYS = Window()
 
@@ -223,6 +230,33 @@ def test_a_backfill_lets_the_live_route_go_first(place: Place, monkeypatch: pyte
     assert told == ["live", "backfill"]
 
 
+def test_a_backfill_ends_when_an_end_stays_away_and_leaves_the_rest_for_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "_PAUSES", (0.1,))
+    monkeypatch.setattr(breaker, "PATIENCE", 0.3)
+    place.receive([image for study in range(4) for image in ct(1, study + 1, day(study))])
+    given: list[Work] = []
+
+    def until_the_cloud_goes(desk: Desk) -> Iterator[Work]:
+        for work in works(desk, Criteria()):
+            given.append(work)
+            if len(given) == 2:
+                place.cloud.stop()
+            yield work
+
+    with quick_desk(place) as desk:
+        tally = Tally("north")
+        try:
+            drain = Drain(desk, tally, by=each(desk), tell=lambda _: None)
+            move_all(desk, drain, tally, until_the_cloud_goes(desk))
+        finally:
+            place.cloud.start()
+    assert (len(given), tally.studies, len(tally.waiting), tally.loaded) == (2, 1, 1, 2)
+    assert moved(place) == {"loaded": 3}
+    assert (place.balance().balanced, counts(place.cloud)) == (True, 8)
+
+
 # Windows
 
 
@@ -329,7 +363,8 @@ def test_prefect_is_given_names_of_lists_and_no_more(place: Place, monkeypatch: 
     assert patient(2) not in repr(left)
     assert "meier" not in repr(left)
 
-    for wrong in ({"patients": "trial-b"}, {"descriptions": "*head*"}, {"window": "at night", "dry_run": False}):
+    wrongs: list[dict[str, Any]] = [{"patients": "trial-b"}, {"descriptions": "*head*"}, {"window": "at night"}]
+    for wrong in wrongs:
         with pytest.raises(SitesError) as caught:
             backfill.fn("north", **wrong)
         assert "meier" not in str(caught.value)
