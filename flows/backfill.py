@@ -117,7 +117,7 @@ def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> N
 
 def works(desk: Desk, criteria: Criteria) -> Iterator[Work]:
     """Yield what is meant and not settled, and record it as seen a little before its turn comes."""
-    inventory = Inventory(desk)
+    inventory = Inventory(desk, of_all_dates=True)
     studies = criteria.studies(desk)
     while batch := list(islice(studies, _AT_ONCE)):
         inventory.refresh()

@@ -17,7 +17,7 @@ from flows.outcome import Attempt
 from flows.records import FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "find_work", "is_settled"]
+__all__ = ["Inventory", "Work", "find_work", "is_live", "is_settled"]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -62,9 +62,8 @@ class Inventory:
         Of the site.
     tried : set of str, optional
         Snapshots that were found before. The found ones are added.
-    live_from : str
-        StudyDate of the first studies that are found though the ledger has no outcome for them; "" for all. A study
-        without a StudyDate is found: nobody else would look for it.
+    of_all_dates : bool
+        Find also what :func:`is_live` says no of.
 
     Attributes
     ----------
@@ -74,10 +73,10 @@ class Inventory:
         Studies that the selection kept at home so far.
     """
 
-    def __init__(self, desk: Desk, tried: set[str] | None = None, *, live_from: str = "") -> None:
+    def __init__(self, desk: Desk, tried: set[str] | None = None, *, of_all_dates: bool = False) -> None:
         self._desk = desk
         self._tried = set() if tried is None else tried
-        self._live_from = live_from
+        self._of_all_dates = of_all_dates
         self.waiting: dict[str, str] = {}
         self.excluded = 0
         self.refresh()
@@ -128,7 +127,7 @@ class Inventory:
             release, settled = self._releases.get(work, ""), self._settled.get(work)
             if snapshot in self._tried or is_settled(settled, snapshot, self._settings, release):
                 continue
-            if settled is None and "" < study.study_date < self._live_from:
+            if settled is None and not (self._of_all_dates or is_live(self._desk, study)):
                 continue
             now = datetime.now(UTC)
             if self._waits(snapshot, now):
@@ -185,7 +184,7 @@ class _Aside:
 
     def exclude(self, work: Work, now: datetime) -> None:
         self._seen.append(work)
-        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded())
+        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded(work.choice.reason))
         if len(self._outcomes) >= _AT_ONCE:
             self.close()
 
@@ -211,6 +210,14 @@ def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -
     """
     inventory = Inventory(desk, tried)
     return inventory.works(desk.hospital.stable_studies(), lambda is_new: "sweep" if is_new else "retry", only)
+
+
+def is_live(desk: Desk, study: StudyAtSite) -> bool:
+    """Tell whether a study that the ledger has no outcome for is taken up by itself, and not by a backfill alone.
+
+    One without a StudyDate is: nobody else would look for it.
+    """
+    return not "" < study.study_date < desk.live_from
 
 
 def record_seen(desk: Desk, found: list[Work]) -> None:

@@ -41,7 +41,7 @@ class Look:
     def __init__(self, desk: Desk, *, thorough: bool) -> None:
         self._desk = desk
         self._thorough = thorough
-        self._inventory = Inventory(desk, live_from=desk.live_from)
+        self._inventory = Inventory(desk)
         self._settings = f"{desk.settings} {desk.live_from}".rstrip()
         self._path = desk.ledger.directory / ".cursors" / desk.anonymizer.pseudonyms.token("cursor", desk.site)
         self._kept = cursor.kept(self._path)

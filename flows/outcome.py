@@ -57,9 +57,9 @@ class Attempt:
         known = [identity for identity in identities if identity]
         return self._outcome("held", _reason(holds), known, verdict, holds=tuple(holds))
 
-    def excluded(self) -> records.StudyOutcome:
-        """Return the outcome of a study that the site's selection keeps at the hospital, whole."""
-        return self._outcome("excluded", self.work.choice.reason, (), None)
+    def excluded(self, reason: str) -> records.StudyOutcome:
+        """Return the outcome of a study that stays at the hospital by choice, whole."""
+        return self._outcome("excluded", reason, (), None)
 
     def overdue(self) -> records.StudyOutcome:
         """Return the outcome of a study for which something did not come in time."""
