@@ -55,5 +55,8 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown) -> None:
             get_run_logger().info("%s: %d studies to move", desk.site, len(found))
             run.found(found)
             drain.move(found)
+        if look.excluded or look.waiting:
+            said = "%s: the selection keeps %d studies at home and lets %d wait"
+            get_run_logger().info(said, desk.site, look.excluded, look.waiting)
         look.over(waiting=tally.is_incomplete)
         drain.end()
