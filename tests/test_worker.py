@@ -16,6 +16,7 @@ from flows import lineage
 from tests.cases import case
 
 SWEEP_SECONDS = 15
+LINGER_SECONDS = 5
 PATIENCE = 300.0
 
 
@@ -66,7 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         cloud = Orthanc("cloud", "cloud", folder / "cloud", password)
         for pool in ("north", "south"):
             prefect.create_work_pool(pool)
-        prefect.deploy(sweep_seconds=SWEEP_SECONDS)
+        prefect.deploy(sweep_seconds=SWEEP_SECONDS, linger_seconds=LINGER_SECONDS)
         with hospital, cloud:
             Key.generate(folder / "north.key")
             (folder / "sites.toml").write_text(
