@@ -45,7 +45,7 @@ bench-engine: $(VENV)/.installed
 	@$(BIN)/python -m tests.bench_engine $(foreach one,$(FOLDERS),--folder "$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 bench-gate: $(VENV)/.installed
-	@$(BIN)/python -m tests.bench_gate $(foreach one,$(FOLDERS),"$(one)")
+	@$(BIN)/python -m tests.bench_gate $(foreach one,$(FOLDERS),"$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check

@@ -15,6 +15,8 @@ from anonymizer.gate.memory import Memory, Run
 from anonymizer.gate.reading import read
 from deployments.demo import studies
 from tests import samples
+from tests.faults.outputs import Outputs, clean, sources
+from tests.faults.page import all_faults
 from tests.samples import BIG, EXPLICIT, IMPLICIT, REFERENCED_IMAGES, How, element, item, sequence
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "dicom"
@@ -144,3 +146,18 @@ def test_what_is_remembered_is_bounded() -> None:
         assert memory._used <= 100_000
     pages = memory._pages.values()
     assert sum(len(one) for page in pages for one in page._known) < 100_000
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns of what it is made to write
+def test_a_fault_is_told_in_the_same_way_behind_instances_without_one() -> None:
+    examiner = Examiner()
+    for _ in range(8):
+        for name, output in clean().items():
+            examiner.examine(sources()[name], output)
+    for fault in all_faults():
+        outputs = Outputs()
+        fault.breaks(outputs)
+        broken = {name: output for name, output in outputs.write().items() if clean().get(name, output) != output}
+        for name, output in broken.items():
+            source = sources()[name]
+            assert told(examiner.examine(source, output)) == told(examine(source, output)), fault.what

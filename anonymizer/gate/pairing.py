@@ -272,7 +272,7 @@ class Look:
                 passage.notes.add(notes)
                 if notes.items:
                     passage.inside[tag] = notes
-        if any(tag & 0x10000 or tag == SPECIFIC_CHARACTER_SET for tag in run.tags):
+        if creators or encodings != context.encodings:
             passage.after = Context(encodings, tuple(creators.items()))
         return passage
 
