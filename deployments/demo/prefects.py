@@ -189,24 +189,23 @@ class PrefectServer(Startable):
         now = datetime.now(UTC).isoformat()
         missed = {"state": {"type": {"any_": ["SCHEDULED"]}}, "next_scheduled_start_time": {"before_": now}}
         cleared = 0
-        while runs := self._call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": dead}):
+        while runs := self.call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": dead}):
             for run in runs:
                 crashed = {"type": "CRASHED", "message": "Its worker is gone."}
-                self._call("POST", f"/flow_runs/{run['id']}/set_state", {"state": crashed, "force": True})
+                self.call("POST", f"/flow_runs/{run['id']}/set_state", {"state": crashed, "force": True})
             cleared += len(runs)
-        while runs := self._call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": missed}):
+        while runs := self.call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": missed}):
             for run in runs:
-                self._call("DELETE", f"/flow_runs/{run['id']}")
+                self.call("DELETE", f"/flow_runs/{run['id']}")
             cleared += len(runs)
         return cleared
 
     def run_states(self) -> Counter[str]:
         """Count the newest flow runs by the name of their state, such as Late or Crashed."""
-        return Counter(
-            run["state_name"] for run in self._call("POST", "/flow_runs/filter", {"sort": "START_TIME_DESC"})
-        )
+        return Counter(run["state_name"] for run in self.call("POST", "/flow_runs/filter", {"sort": "START_TIME_DESC"}))
 
-    def _call(self, method: str, path: str, body: object = None) -> list[dict[str, str]]:
+    def call(self, method: str, path: str, body: object = None) -> list[dict[str, str]]:
+        """Put a request to the API, again while it is busy; `path` begins behind /api."""
         headers = {"Content-Type": "application/json"}
         if auth := self.environment.get("PREFECT_API_AUTH_STRING"):
             headers["Authorization"] = f"Basic {base64.b64encode(auth.encode()).decode()}"
