@@ -78,6 +78,11 @@ class Drain:
                 self._tally.waits(queue[0], self._open)
                 self._moved(queue.popleft())
 
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether an end is away, so that nothing more is tried in this run."""
+        return self._open is not None
+
     def end(self) -> None:
         """Note that both ends are well, if nothing waits for one."""
         if not self._tally.errors:

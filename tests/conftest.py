@@ -12,6 +12,7 @@ from tests.orthanc_server import OrthancServer
 
 SERVERS = {
     "test_alarms",
+    "test_backfill",
     "test_demo",
     "test_deployments",
     "test_held_command",
@@ -20,6 +21,7 @@ SERVERS = {
     "test_one_run",
     "test_orthanc",
     "test_patient_stays_home",
+    "test_selection",
     "test_worker",
 }
 """Modules that start servers or many processes, and take longest."""
