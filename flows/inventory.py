@@ -125,28 +125,19 @@ class Inventory:
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
-            if snapshot in self._tried or is_settled(settled, snapshot, self._settings, release):
-                continue
-            if settled is None and not (self._of_all_dates or is_live(self._desk, study)):
-                continue
-            now = datetime.now(UTC)
-            if self._waits(snapshot, now):
+            if self._is_passed_over(study, snapshot, settled, release):
                 continue
             self._tried.add(snapshot)
             is_new = settled is None or settled.snapshot != snapshot
             try:
-                # Counted before the selection is asked: what comes after that makes another count.
-                seen = _work(self._desk, study, work, snapshot)
-                is_released = bool(release) and not is_new  # as it is; what came since nobody has looked at
-                choice = choose(self._desk.selection, self._desk.hospital.catalogue, study, now, released=is_released)
+                one = replace(self._chosen(study, work, snapshot, release, is_new), found_by=found_by(is_new))
             except GoneError:
                 continue  # deleted since it was listed: there is nothing left to move
-            one = replace(seen, release=release, found_by=found_by(is_new), choice=choice)
-            if choice.outcome == "exclude" and (settled is None or settled.status == "excluded"):
+            if one.choice.outcome == "exclude" and (settled is None or settled.status == "excluded"):
                 self.excluded += 1
-                aside.exclude(one, now)
-            elif choice.outcome == "wait":
-                self.waiting[snapshot] = choice.until
+                aside.exclude(one)
+            elif one.choice.outcome == "wait":
+                self.waiting[snapshot] = one.choice.until
                 aside.let_wait(one)
             else:
                 found.append(one)
@@ -164,14 +155,28 @@ class Inventory:
         now = datetime.now(UTC).strftime(ORTHANCS_TIME)
         self.waiting = {snapshot: until for snapshot, until in self.waiting.items() if now < until}
 
-    def _waits(self, snapshot: str, now: datetime) -> bool:
-        until = self.waiting.get(snapshot)
-        if until is None:
+    def _is_passed_over(self, study: StudyAtSite, snapshot: str, settled: Settled | None, release: str) -> bool:
+        return (
+            snapshot in self._tried
+            or is_settled(settled, snapshot, self._settings, release)
+            or (settled is None and not (self._of_all_dates or is_live(self._desk, study)))
+            or self._waits(snapshot)
+        )
+
+    def _waits(self, snapshot: str) -> bool:
+        until = self.waiting.pop(snapshot, "")
+        if datetime.now(UTC).strftime(ORTHANCS_TIME) >= until:
             return False
-        if now.strftime(ORTHANCS_TIME) < until:
-            return True
-        del self.waiting[snapshot]
-        return False
+        self.waiting[snapshot] = until
+        return True
+
+    def _chosen(self, study: StudyAtSite, work: str, snapshot: str, release: str, is_new: bool) -> Work:
+        # Counted before the selection is asked: what comes after that makes another count.
+        seen = _work(self._desk, study, work, snapshot)
+        is_released = bool(release) and not is_new  # as it is; what came since nobody has looked at
+        selection, catalogue = self._desk.selection, self._desk.hospital.catalogue
+        choice = choose(selection, catalogue, study, datetime.now(UTC), released=is_released)
+        return replace(seen, release=release, choice=choice)
 
 
 class _Aside:
@@ -182,9 +187,10 @@ class _Aside:
         self._seen: list[Work] = []
         self._outcomes: list[StudyOutcome] = []
 
-    def exclude(self, work: Work, now: datetime) -> None:
+    def exclude(self, work: Work) -> None:
         self._seen.append(work)
-        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded(work.choice.reason))
+        attempt = Attempt(self._desk, work, datetime.now(UTC), work.instances)
+        self._outcomes.append(attempt.excluded(work.choice.reason))
         if len(self._outcomes) >= _AT_ONCE:
             self.close()
 
