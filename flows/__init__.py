@@ -25,7 +25,12 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what is recorded, append-only, a file a record      ledger, records
     looked up in the records: what is settled, links    settled, links
     the tables that people query                        lineage, database  tables/lineage.sql
-    what a run leaves in the Prefect UI                 artifacts
+    where a site's studies stand, quickly, in numbers   standing
+    what a person sees of a run: name, progress, end    shown
+    the table that a run leaves in the Prefect UI       artifacts
+    the page of a site in the Prefect UI                page
+    events for which somebody may want to be called     alarms
+    hours in which a hospital is expected to send       hours
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
     what stands in an Orthanc's index                   orthanc.catalogue
     how often a request is put                          orthanc.attempts

@@ -31,6 +31,7 @@ from pydantic import SecretStr
 
 from flows.closed import Closed
 from flows.errors import SitesError
+from flows.hours import Hours
 from flows.selectionrow import SelectionRow
 from flows.sitesfile import (
     Hold,
@@ -76,8 +77,9 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `stable_age` is its Orthanc's StableAge, in seconds; `selection` says which of its studies leave at all, `live_from`
-    which are old enough to be a backfill's alone; the lists are what a backfill may be narrowed by.
+    `stable_age` is its Orthanc's StableAge, in seconds; `busy` are the hours in which something is expected of it;
+    `selection` says which of its studies leave at all, `live_from` which are old enough to be a backfill's alone; the
+    lists are what a backfill may be narrowed by.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Site(Closed):
     default_issuer: str
     hold: Hold
     stable_age: int
+    busy: Hours
     selection: SelectionRow
     live_from: date | None
     patient_lists: Mapping[str, Path]
@@ -184,6 +187,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 default_issuer=row.default_issuer,
                 hold=row.hold or form.project.hold,
                 stable_age=row.stable_age,
+                busy=Hours.read(row.busy),
                 selection=_selection(form, row),
                 live_from=row.live_from,
                 patient_lists={of: beside(path.parent, file) for of, file in row.patient_lists.items()},

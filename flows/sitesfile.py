@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from anonymizer import AnonymizerError, Key, check_prefix, load_profile, profile_names
 from flows.closed import Closed
 from flows.errors import SitesError
+from flows.hours import Hours
 from flows.selectionrow import NOTHING_SELECTED, Patterns, SelectionRow
 
 __all__ = ["Hold", "ServerRow", "SiteRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
@@ -90,6 +91,11 @@ def _name(value: str) -> str:
     return value
 
 
+def _hours(value: str) -> str:
+    Hours.read(value)
+    return value
+
+
 Hold = Literal["study", "instance"]
 """What one held instance holds: its study, or itself and what points at it."""
 _Text = Annotated[str, AfterValidator(_text)]
@@ -112,6 +118,7 @@ class SiteRow(ServerRow):
     default_issuer: Annotated[str, AfterValidator(_issuer)] = ""
     hold: Hold | None = None  # the project's, where nothing is said
     stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
+    busy: Annotated[str, AfterValidator(_hours)] = "mon-fri 07:00-19:00"
     selection: SelectionRow | None = None  # the one of the whole file, where nothing is said
     live_from: date | None = None  # StudyDate
     patient_lists: Mapping[_Name, _Text] = Field(default_factory=dict)
@@ -304,7 +311,10 @@ def _own_profile(content: Mapping[str, Any], folder: Path) -> Iterator[_Problem]
         try:
             load_profile(beside(folder, name))
         except AnonymizerError as error:
-            yield _Problem("project", "profile", str(error))
+            said, *faults = str(error).splitlines()
+            if faults:  # they quote what somebody wrote, and this message goes to Prefect
+                said += f" it has {len(faults)} faults, and `entwash profile show {name}` tells them"
+            yield _Problem("project", "profile", said)
 
 
 def _address(row: Mapping[str, Any]) -> str | None:

@@ -62,6 +62,10 @@ def test_every_site_has_a_deployment_of_its_own_name_and_work_pool() -> None:
     ]
 
 
+def test_every_run_carries_its_site_as_a_tag() -> None:
+    assert [one["tags"] for one in deployments()] == [["entwash", site] for site in SITES]
+
+
 def test_every_entrypoint_is_the_flow_route() -> None:
     for deployment in deployments():
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))

@@ -200,6 +200,14 @@ def test_a_profile_of_a_sites_own_begins_at_the_file_too(folder: Path) -> None:
     assert sites.project.profile == str(folder / "ours.toml")
 
 
+def test_the_faults_of_a_profile_are_counted_and_not_quoted(folder: Path) -> None:
+    (folder / "ours.toml").write_text('extends = "basic"\n[vocabulary]\nwords = ["Erika Mustermann", "q"]\n', "utf-8")
+    with pytest.raises(SitesError) as raised:
+        load(folder, GOOD.replace('name = "lung-2026"', 'name = "lung-2026"\nprofile = "ours.toml"'))
+    assert "it has 2 faults, and `entwash profile show ours.toml` tells them" in str(raised.value)
+    assert "Mustermann" not in str(raised.value)
+
+
 def test_relative_paths_begin_at_the_file_and_not_at_the_caller(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
