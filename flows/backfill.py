@@ -24,6 +24,7 @@ from flows.hands import task_runner
 from flows.inventory import Inventory, Work
 from flows.plan import plan
 from flows.run import Tally, recorded_run
+from flows.shown import Shown
 from flows.sites import Site, listed, load_sites
 from flows.window import Window
 
@@ -88,7 +89,7 @@ def backfill(
         return None
     with recorded_run(sites, site, "backfill") as (desk, tally):
         pace = Pace(desk, hours)
-        move_all(desk, Drain(desk, tally), tally, pace.paced(works(desk, criteria)))
+        move_all(desk, Drain(desk, tally, tell=Shown(site).stopped), tally, pace.paced(works(desk, criteria)))
         said = "the window closed; the next start goes on from here" if pace.is_over else "all that was meant was tried"
         get_run_logger().info("%s: %d studies settled, %d wait; %s", site, tally.studies, len(tally.waiting), said)
         return tally.ending()

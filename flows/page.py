@@ -142,7 +142,7 @@ def _headline(facts: _Facts) -> str:
 def _balance(facts: _Facts) -> Iterator[str]:
     yield "## Balance, in instances"
     yield ""
-    yield "| studies | | at the source | = loaded | + held | + excluded | + in flight | |"
+    yield "| studies | how many | at the source | = loaded | + held | + excluded | + in flight | |"
     yield "|---|--:|--:|--:|--:|--:|--:|---|"
     for name, one in (("first seen today", facts.today), ("all", facts.total)):
         verdict = "balances" if one.balanced else f"**{one.unbalanced} studies do not balance**"

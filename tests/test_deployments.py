@@ -63,7 +63,8 @@ def test_every_site_has_a_deployment_of_its_own_name_and_work_pool() -> None:
 
 
 def test_every_run_carries_its_site_as_a_tag() -> None:
-    assert [one["tags"] for one in deployments()] == [["entwash", site] for site in SITES]
+    for flow in ("route", "backfill"):
+        assert [one["tags"] for one in deployments(flow)] == [["entwash", site] for site in SITES]
 
 
 def test_every_entrypoint_is_the_flow_route() -> None:
