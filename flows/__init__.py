@@ -16,6 +16,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what is recorded, append-only, a file a record      ledger, records
     looked up in the records: what is settled, links    settled, links
     the tables that people query                        lineage, database  tables/lineage.sql
+    many requests at once                               threads
     what a run leaves in the Prefect UI                 artifacts
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
     what an Orthanc says, and what it calls things      orthanc.records, orthanc.identifiers
@@ -23,6 +24,11 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
     the flow in this process, without a worker          run_here
+    the nightly comparison of hospital, ledger, cloud   reconcile, reconciliation, reconciliation.compare
+    reconciliation: the three side by side              reconciliation.inventories  tables/reconcile.sql
+    reconciliation: what the two ends say               reconciliation.hospital, reconciliation.cloud
+    reconciliation: what is mended alone                reconciliation.heal
+    reconciliation: its page, and the command           reconciliation.page, reconciliation.command
     held studies: what is held, and its page            held, held.studies, held.page  tables/advice.toml
     held studies: what stands in the source             held.source
     held studies: trying again, and the commands        held.release, held.command

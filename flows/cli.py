@@ -19,6 +19,7 @@ from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
 from flows.held.page import advice
+from flows.reconciliation.command import reconcile
 
 __all__ = ["app"]
 
@@ -237,6 +238,7 @@ def run(
         raise typer.Exit(FINDINGS) from None
 
 
+app.command()(reconcile)
 app.add_typer(held, name="held")
 
 profiles = typer.Typer(

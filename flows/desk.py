@@ -17,12 +17,11 @@ from flows.leases import Leases
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.sites import Hold, Sites
+from flows.threads import THREADS
 
 __all__ = ["Desk"]
 
 ENGINE_VERSION = version("entwash")
-# Enough to keep two cores and one Orthanc busy; more threads only wait for each other.
-THREADS = 8
 
 
 class Named(Protocol):

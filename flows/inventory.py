@@ -6,16 +6,16 @@ event that was lost costs nothing but the time until the next look: see :mod:`fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.orthanc import StudyAtSite
-from flows.records import FoundBy, Seen, Settled
+from flows.records import DELETED, FoundBy, Seen, Settled
 
-__all__ = ["Inventory", "Work", "find_work"]
+__all__ = ["Inventory", "Work", "find_work", "tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Work:
         The ledger's record of the latest release of the study; "" if nobody released it.
     found_by : str
         How the run came by it.
+    loaded : mapping of str to str
+        MD5 of what has to leave as it left before, by SOPInstanceUID; other bytes do not leave under these.
     """
 
     orthanc_id: str = field(repr=False)
@@ -44,6 +46,7 @@ class Work:
     instances: int
     release: str = ""
     found_by: FoundBy = "sweep"
+    loaded: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Inventory:
@@ -98,7 +101,7 @@ class Inventory:
         """
         found: list[Work] = []
         for study in studies:
-            work, snapshot = _tokens(self._desk, study)
+            work, snapshot = tokens(self._desk, study)
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
@@ -108,6 +111,24 @@ class Inventory:
             is_new = settled is None or settled.snapshot != snapshot
             works = _work(self._desk, study, work, snapshot)
             found += [replace(one, release=release, found_by=found_by(is_new)) for one in works]
+        record_seen(self._desk, found)
+        return found
+
+    def again(self, study: StudyAtSite, loaded: Mapping[str, str]) -> list[Work]:
+        """Return a study that was loaded as it is, to be moved once more.
+
+        Parameters
+        ----------
+        loaded : mapping of str to str
+            As in :class:`Work`.
+        """
+        work, snapshot = tokens(self._desk, study)
+        settled = self._settled.get(work)
+        if settled is None or settled.snapshot != snapshot or settled.status == "excluded":
+            return []
+        found = [
+            replace(one, release=settled.release, loaded=loaded) for one in _work(self._desk, study, work, snapshot)
+        ]
         record_seen(self._desk, found)
         return found
 
@@ -162,7 +183,8 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[
     )
 
 
-def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
+def tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
+    """Return the ledger's names for a study of the hospital and for its state."""
     token = desk.anonymizer.pseudonyms.token
     # Orthanc leaves LastUpdate alone when an instance is deleted, and the series change with some deletions only.
     state = (study.orthanc_id, study.last_update, *sorted(study.series))
@@ -177,6 +199,8 @@ def _is_settled(settled: Settled | None, snapshot: str, settings: str, release: 
     """
     if settled is None or settled.snapshot != snapshot:
         return False
+    if settled.reason == DELETED:
+        return False  # it is there: somebody brought it back, in the very state that it was in
     if settled.status == "held":
         return settled.settings == settings and release <= settled.release
     return True

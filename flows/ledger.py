@@ -27,6 +27,7 @@ from flows.links import Links
 from flows.records import (
     KINDS,
     Link,
+    Reconciliation,
     Record,
     Release,
     RunFinished,
@@ -148,6 +149,10 @@ class Ledger:
                 [paths, site, project],
             ).fetchall()
         return dict(rows)
+
+    def reconciled(self, reconciliation: Reconciliation) -> None:
+        """Record what a whole reconciliation compared and found."""
+        self._append("reconciliations", [reconciliation])
 
     def beside(self, links: Collection[Link]) -> list[Link]:
         """Return all links of what was loaded that share source or output with one of these.

@@ -18,9 +18,9 @@ from flows.inventory import Inventory, Work
 from flows.orthanc import StudyAtSite
 from flows.records import FoundBy
 
-__all__ = ["Look"]
+__all__ = ["ORTHANCS_TIME", "Look"]
 
-_ORTHANCS_TIME = "%Y%m%dT%H%M%S"
+ORTHANCS_TIME = "%Y%m%dT%H%M%S"
 _RECENT = 1000
 """Changes that are looked at where there is no cursor: what they call stable is, however young."""
 
@@ -144,7 +144,7 @@ class Look:
 
     def _settled_down(self, announced: Container[str]) -> Iterator[StudyAtSite]:
         """Yield the studies that are stable and are not so since just now, and count the others."""
-        oldest = (datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)).strftime(_ORTHANCS_TIME)
+        oldest = (datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)).strftime(ORTHANCS_TIME)
         for study in self._desk.hospital.studies():
             # After a restart Orthanc calls everything stable, even what still arrives.
             if study.stable and (study.last_update <= oldest or study.orthanc_id in announced):

@@ -50,6 +50,10 @@ class Attempt:
         known = [identity for identity in identities if identity]
         return self._outcome("held", _reason(holds), known, verdict, holds=tuple(holds))
 
+    def excluded(self, reason: str) -> records.StudyOutcome:
+        """Return the outcome of a study that stays where it is, whole, and not for a fault."""
+        return self._outcome("excluded", reason, [], None)
+
     def delivered(
         self,
         proof: Proof,

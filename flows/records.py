@@ -9,17 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-Trigger = Literal["doorbell", "schedule", "manual"]
+Trigger = Literal["doorbell", "schedule", "manual", "reconciliation"]
 FoundBy = Literal["feed", "sweep", "first-look", "retry"]
 """How a run came by a study: the change feed told it; the inventory has it and the feed did not tell it; there was no
 feed to go on from; it was held, and is tried again though it did not change."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
+DifferenceKind = Literal[
+    "not-in-cloud",
+    "differs-in-cloud",
+    "extra-in-cloud",
+    "not-taken-up",
+    "in-flight-gone",
+    "gone-at-hospital",
+    "older-than",
+    "unbalanced",
+]
+"""What a reconciliation finds; docs/lineage.md explains each."""
+DELETED: Final = "deleted-at-hospital"
+"""The reason of what was seen, and deleted at the hospital before it was moved."""
 
+_R = TypeVar("_R", bound="Record")
 _SCALARS = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", datetime: "TIMESTAMP"}
 
 
@@ -45,7 +59,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Record):
-    """A run of the `route` flow began at a site."""
+    """A run of the `route` flow, or of a reconciliation, began at a site."""
 
     run_id: str
     site: str
@@ -248,6 +262,69 @@ class Release(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Difference(Record):
+    """What hospital, ledger and cloud do not agree about.
+
+    Attributes
+    ----------
+    work : str
+        Keyed token of the hospital's study; "" for a study that nobody here knows.
+    patient_id, study_instance_uid, sop_instance_uid : str
+        Pseudonyms; no SOPInstanceUID where the whole study is meant, or `instances` of it.
+    reason : str
+        Why nobody but a person can mend it; "" where that is not so, or nothing has to be mended.
+    """
+
+    kind: DifferenceKind
+    work: str
+    patient_id: str = ""
+    study_instance_uid: str = ""
+    sop_instance_uid: str = ""
+    instances: int = 1
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation(Record):
+    """Hospital, ledger and cloud were compared, from the beginning to the end.
+
+    Attributes
+    ----------
+    hospital_studies, hospital_instances : int
+        What the hospital's inventory had.
+    ledger_studies, ledger_instances : int
+        Studies that the ledger knows of the hospital, and instances that it calls loaded.
+    cloud_studies, cloud_instances, digests : int
+        What of these the cloud has, and how many digests it was asked for.
+    others : int
+        Studies in the cloud that are not this ledger's to judge.
+    unjudged : int
+        Studies that somebody else moved at this moment.
+    found : tuple of Difference
+        What is new; what was found before and is still so is not repeated.
+    closed : tuple of Difference
+        What was found before and is so no longer.
+    """
+
+    run_id: str
+    site: str
+    project: str
+    started_at: datetime
+    finished_at: datetime
+    hospital_studies: int
+    hospital_instances: int
+    ledger_studies: int
+    ledger_instances: int
+    cloud_studies: int
+    cloud_instances: int
+    digests: int
+    others: int
+    unjudged: int
+    found: tuple[Difference, ...] = ()
+    closed: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settled:
     """The latest outcome of one study, as far as a run must know to decide whether to take it up again."""
 
@@ -263,6 +340,7 @@ KINDS: Final[Mapping[str, tuple[type[Record], ...]]] = {
     "seen": (Seen,),
     "studies": (StudyOutcome,),
     "releases": (Release,),
+    "reconciliations": (Reconciliation,),
 }
 """The folders of the ledger, and the records that each holds."""
 
@@ -281,6 +359,30 @@ def columns(*records: type) -> dict[str, str]:
         Column name to DuckDB type, in the order of the fields.
     """
     return {name: _sql_type(hint) for record in records for name, hint in get_type_hints(record).items()}
+
+
+def restored(record: type[_R], row: Mapping[str, Any]) -> _R:
+    """Make a record again from a row of its file; what an older shape lacks is as if nobody had said it.
+
+    Parameters
+    ----------
+    record : type
+        A dataclass of this module.
+    row : mapping
+        Its columns; those of other names are left out.
+    """
+    hints = get_type_hints(record)
+    return record(**{name: _restored(hint, row[name]) for name, hint in hints.items() if row.get(name) is not None})
+
+
+def _restored(hint: Any, value: Any) -> Any:
+    if isinstance(hint, type) and issubclass(hint, Record):
+        return restored(hint, value)
+    if hint is datetime:
+        return value.replace(tzinfo=UTC)
+    if get_origin(hint) is tuple:
+        return tuple(_restored(get_args(hint)[0], one) for one in value)
+    return value
 
 
 def _sql_type(hint: Any) -> str:

@@ -37,6 +37,7 @@ class StudyAtSite:
     last_update: str = field(repr=False)
     stable: bool
     series: tuple[str, ...] = field(repr=False)
+    patient_id: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
