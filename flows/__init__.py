@@ -14,6 +14,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what was loaded before, as the gate asks for it     earlier
     the outcome of a study, put together                outcome
     what is recorded, append-only, a file a record      ledger, records
+    a record as columns, and back                       columns
     looked up in the records: what is settled, links    settled, links
     the tables that people query                        lineage, database  tables/lineage.sql
     many requests at once                               threads

@@ -22,20 +22,19 @@ from typing import Any, Final
 import duckdb
 
 from flows import database, lineage
+from flows.columns import Record, columns
 from flows.errors import LedgerError
 from flows.links import Links
 from flows.records import (
     KINDS,
     Link,
     Reconciliation,
-    Record,
     Release,
     RunFinished,
     RunStarted,
     Seen,
     Settled,
     StudyOutcome,
-    columns,
 )
 from flows.settled import SettledIndex
 

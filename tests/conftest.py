@@ -18,6 +18,7 @@ SERVERS = {
     "test_ledger",
     "test_one_run",
     "test_orthanc",
+    "test_reconciliation",
     "test_worker",
 }
 """Modules that start servers or many processes, and take longest."""

@@ -270,6 +270,7 @@ def test_keygen_ends_with_2_where_no_key_can_be_written(
         ["anonymize"],
         ["verify"],
         ["run"],
+        ["reconcile"],
         ["held"],
         ["held", "list"],
         ["held", "show"],
@@ -297,6 +298,7 @@ def test_every_command_is_tested_for_its_help() -> None:
         "anonymize",
         "verify",
         "run",
+        "reconcile",
     }
 
 

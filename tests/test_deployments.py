@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,26 +45,43 @@ from flows.sites import load_sites
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT_YAML = ROOT / "prefect.yaml"
 SITES = ("north", "south")
+FLOWS = ("route", "reconcile")
 URLS = {"cloud": "http://127.0.0.1:8041", "north": "http://127.0.0.1:8042", "south": "http://127.0.0.1:8043"}
 
 
-def deployments() -> list[dict[str, Any]]:
-    return cast(list[dict[str, Any]], yaml.safe_load(PREFECT_YAML.read_text())["deployments"])
+def deployments(flow: str = "route") -> list[dict[str, Any]]:
+    found = cast(list[dict[str, Any]], yaml.safe_load(PREFECT_YAML.read_text())["deployments"])
+    return [one for one in found if one["entrypoint"] == f"flows/{flow}.py:{flow}"]
 
 
 # prefect.yaml
 
 
-def test_every_site_has_a_deployment_of_its_own_name_and_work_pool() -> None:
-    assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments()] == [
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_site_has_a_deployment_of_its_own_name_and_work_pool(flow: str) -> None:
+    assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments(flow)] == [
         (site, site, {"site": site}) for site in SITES
     ]
 
 
-def test_every_entrypoint_is_the_flow_route() -> None:
-    for deployment in deployments():
+@pytest.mark.parametrize("name", FLOWS)
+def test_every_entrypoint_is_a_flow(name: str) -> None:
+    for deployment in deployments(name):
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
-        assert flow.name == "route"
+        assert flow.name == name
+        flow.validate_parameters(deployment["parameters"])
+
+
+def test_no_deployment_is_of_another_flow() -> None:
+    every = yaml.safe_load(PREFECT_YAML.read_text())["deployments"]
+    assert len(every) == sum(len(deployments(flow)) for flow in FLOWS)
+
+
+def test_a_site_is_reconciled_each_night_and_once_at_a_time() -> None:
+    for deployment in deployments("reconcile"):
+        assert deployment["concurrency_limit"]["limit"] == 1
+        (schedule,) = deployment["schedules"]
+        assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
 
 
 def test_every_trigger_waits_for_the_doorbell_of_its_own_site_alone() -> None:
@@ -97,10 +115,16 @@ def test_a_site_runs_once_at_a_time_and_loses_no_ring() -> None:
 
 def test_another_sweep_changes_the_schedules_and_nothing_else(tmp_path: Path) -> None:
     changed = yaml.safe_load(with_sweep(PREFECT_YAML, 7))
-    assert [one["schedules"][0].pop("interval") for one in changed["deployments"]] == [7, 7]
+    assert intervals(changed) == [7, 7]
     original = yaml.safe_load(PREFECT_YAML.read_text())
-    assert [one["schedules"][0].pop("interval") for one in original["deployments"]] == [300, 300]
+    assert intervals(original) == [300, 300]
     assert changed == original
+
+
+def intervals(content: dict[str, Any]) -> list[int]:
+    """Take the intervals out of all schedules."""
+    every = [one for deployment in content["deployments"] for one in deployment["schedules"]]
+    return [one.pop("interval") for one in every if "interval" in one]
 
 
 # the sites file

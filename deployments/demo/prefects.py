@@ -239,7 +239,7 @@ class PrefectServer(Startable):
 
 
 def with_sweep(prefect_file: Path, seconds: int) -> str:
-    """Return a prefect.yaml with another interval in every schedule.
+    """Return a prefect.yaml with another interval in every schedule that has one.
 
     Parameters
     ----------
@@ -250,7 +250,8 @@ def with_sweep(prefect_file: Path, seconds: int) -> str:
     """
     content = yaml.safe_load(prefect_file.read_text())
     for schedule in _schedules(content["deployments"]):
-        schedule["interval"] = seconds
+        if "interval" in schedule:
+            schedule["interval"] = seconds
     text: str = yaml.safe_dump(content, sort_keys=False)
     return text
 

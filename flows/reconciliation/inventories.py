@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from flows import database, lineage
+from flows.columns import restored
 from flows.desk import Desk
 from flows.orthanc import orthanc_id
-from flows.records import Difference, StudyOutcome, restored
+from flows.records import Difference, StudyOutcome
 
 __all__ = ["AtHospital", "Inventories", "LoadedInstance", "LoadedStudy"]
 
