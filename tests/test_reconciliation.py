@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import urllib3
+from typer.testing import CliRunner, Result
 
 from deployments.demo import studies
+from deployments.demo.servers import PrefectServer
 from flows import lineage
+from flows.cli import app
 from flows.errors import FlowsError, TransientError
 from flows.inventory import Inventory, find_work
 from flows.ledger import Ledger
@@ -453,3 +461,61 @@ def test_no_record_holds_a_source_uid_or_an_orthanc_identifier(place: Place) -> 
     for study in ask(place.hospital, "GET", "/studies?expand")[1]:
         assert study["MainDicomTags"]["StudyInstanceUID"].encode() not in held
         assert study["PatientMainDicomTags"]["PatientID"].encode() not in held
+
+
+# the command and the flow
+
+
+def command(place: Place, *options: str) -> Result:
+    sites = place.write_sites()
+    return CliRunner().invoke(app, ["reconcile", "north", "--sites", str(sites), *options])
+
+
+def test_the_command_says_what_was_compared_what_was_found_and_what_to_do(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    assert command(place).exit_code == 0
+    delete(place, "instances", 1)
+
+    found, mended, after = command(place, "--no-heal"), command(place), command(place)
+
+    assert (found.exit_code, mended.exit_code, after.exit_code) == (1, 0, 0)
+    assert "1 not-in-cloud" in found.output
+    assert "Healed: 1" in mended.output
+    assert "6 digests. Nothing differs." in after.output
+    delete(place, "instances", 1)
+    delete(place, "studies", at="hospital")
+    named = command(place)
+    assert named.exit_code == 1
+    assert "deleted-at-hospital" in named.output
+    assert "from a backup" in named.output
+
+
+def test_the_command_that_cannot_begin_says_why_in_one_sentence(place: Place) -> None:
+    place.cloud.stop()
+    try:
+        result = command(place)
+    finally:
+        place.cloud.start()
+    assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
+    assert "[cloud]" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_the_flow_leaves_a_table_in_prefect_and_is_a_run_of_the_site(place: Place) -> None:
+    place.receive([*CT, *OTHER])
+    place.run()
+    delete(place, "instances", 1)
+
+    with PrefectServer(place.folder / "prefect") as prefect:
+        environment = {**os.environ, **prefect.environment, "ENTWASH_SITES": str(place.write_sites())}
+        flow = "from flows.reconcile import reconcile; reconcile('north')"
+        subprocess.run([sys.executable, "-c", flow], env=environment, check=True, capture_output=True)
+        answer = urllib3.request("POST", f"{prefect.api_url}/artifacts/filter", json={})
+
+    (artifact,) = answer.json()
+    (row,) = json.loads(artifact["data"])
+    assert (artifact["key"], row["what"], row["became"]) == ("reconcile-north", "not-in-cloud", "healed")
+    assert "Compared: 2 studies (9 instances) at the hospital" in artifact["description"]
+    (run,) = table(place, "FROM runs WHERE trigger = 'reconciliation'")
+    assert (run["state"], counts(place.cloud)) == ("finished", 9)
