@@ -136,6 +136,20 @@ class Desk:
         TerminalError
             When a person must act first.
         """
+        self.check_key()
+        self.hospital.check()
+        self.cloud.check()
+
+    def check_key(self) -> None:
+        """Refuse another key than the project began with.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        TerminalError
+            A person must put the right key back.
+        """
         key, first = self.anonymizer.pseudonyms.key_id, self.ledger.first_key(self.site, self.project)
         if first not in ("", key):
             # With another key everything gets other pseudonyms, and nothing of it can be compared with what was before.
@@ -143,8 +157,6 @@ class Desk:
                 f"[sites.{self.site}] key_file: holds the key {key}, and project {self.project} began with the key "
                 f"{first}. Put that one back, or give the data that leaves now a project of its own"
             )
-        self.hospital.check()
-        self.cloud.check()
 
     @contextlib.contextmanager
     def spooled(self) -> Iterator[Path]:

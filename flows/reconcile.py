@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas import State
 
 from flows.desk import Desk
-from flows.errors import FlowsError, TerminalError
+from flows.errors import FlowsError, TerminalError, TransientError
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.heal import Healing
 from flows.reconciliation.page import rows, sentence
@@ -24,7 +27,7 @@ def heal_study(label: str, healing: Healing) -> StudyOutcome | None:
 
 
 @flow(name="reconcile", flow_run_name="{site} · reconciliation", persist_result=False, retries=0)
-def reconcile(site: str, heal: bool = True) -> None:
+def reconcile(site: str, heal: bool = True) -> State[Any] | None:
     """Compare hospital, ledger and cloud, record what differs, and mend what may be mended alone.
 
     Parameters
@@ -36,12 +39,17 @@ def reconcile(site: str, heal: bool = True) -> None:
     """
     sites = load_sites(only=site)
     with recorded_run(sites, site, "reconciliation") as (desk, tally):
-        desk.check()
-        result = reconciled(desk, sites.names, _heal if heal else None)
-        tally.outcomes += result.healed.values()
-        get_run_logger().info("%s: %s", site, sentence(result))
-        _publish(desk, result)
-        raise_first(result)
+        try:
+            desk.check()
+            result = reconciled(desk, sites.names, _heal if heal else None)
+        except TransientError as error:
+            tally.stops(error)
+        else:
+            tally.outcomes += result.healed.values()
+            tally.errors += result.errors
+            get_run_logger().info("%s: %s", site, sentence(result))
+            _publish(desk, result)
+        return tally.ending()
 
 
 def healed(healing: Healing) -> StudyOutcome | None:
@@ -56,21 +64,9 @@ def healed(healing: Healing) -> StudyOutcome | None:
     raise TerminalError(f"a study could not be mended in a way that nobody foresaw ({name}). Report it")
 
 
-def raise_first(result: Reconciled) -> None:
-    """End as failed when a study could not be mended: what waits is to be seen.
-
-    Raises
-    ------
-    FlowsError
-        The first reason.
-    """
-    for error in result.errors.values():
-        raise error
-
-
-def _heal(work: str, healing: Healing) -> StudyOutcome | Exception | None:
+def _heal(work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
     result = heal_study(work[-8:], healing, return_state=True).result(raise_on_failure=False)
-    return result if isinstance(result, (StudyOutcome, Exception)) else None
+    return result if isinstance(result, (StudyOutcome, FlowsError)) else None
 
 
 def _publish(desk: Desk, result: Reconciled) -> None:

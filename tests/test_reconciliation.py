@@ -41,7 +41,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hospital, "GRACE", timedelta(0))
 
 
-def healer(_work: str, healing: Healing) -> StudyOutcome | Exception | None:
+def healer(_work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
     try:
         return healed(healing)
     except FlowsError as error:

@@ -52,7 +52,7 @@ def reconcile(
         _messages.print("the table `differences` of the lineage has them all", markup=False)
     for todo in dict.fromkeys(f"{one.kind}: {advice(one)}" for one in result.left):
         _messages.print(todo, markup=False)
-    for why in dict.fromkeys(map(str, result.errors.values())):
+    for why in dict.fromkeys(map(str, result.errors)):
         _messages.print(why, markup=False)
     typer.echo(sentence(result))
     raise typer.Exit(LEFT if result.left or result.errors else 0)
@@ -64,7 +64,7 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
     from flows.run import recorded_run  # noqa: PLC0415 - as above
     from flows.sites import load_sites  # noqa: PLC0415 - as above
 
-    def healer(_work: str, healing: Healing) -> StudyOutcome | Exception | None:
+    def healer(_work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
         try:
             return healed(healing)
         except FlowsError as error:
@@ -75,6 +75,7 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
         desk.check()
         result = reconciled(desk, sites.names, healer if heal else None)
         tally.outcomes += result.healed.values()
+        tally.errors += result.errors
     return result
 
 

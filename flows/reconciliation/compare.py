@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flows.desk import Desk
-from flows.errors import TransientError
+from flows.errors import AwayError, FlowsError, TransientError
 from flows.reconciliation.cloud import look_at_cloud
 from flows.reconciliation.heal import HEALED_ALONE, Healing, heals
 from flows.reconciliation.hospital import look_at_hospital
@@ -16,7 +16,7 @@ from flows.records import Difference, Reconciliation, StudyOutcome
 
 __all__ = ["Reconciled", "reconciled"]
 
-Healer = Callable[[str, Healing], StudyOutcome | Exception | None]
+Healer = Callable[[str, Healing], StudyOutcome | FlowsError | None]
 """Mend a study that is called so; return what became of it, or why not."""
 
 
@@ -32,14 +32,14 @@ class Reconciled:
         All that differs, whether new or known.
     healed : dict of str to StudyOutcome
         Studies that were mended, by the ledger's token.
-    errors : dict of str to Exception
-        Studies that could not be mended, and why.
+    errors : list of FlowsError
+        Why studies could not be mended.
     """
 
     record: Reconciliation
     differences: list[Difference]
     healed: dict[str, StudyOutcome] = field(default_factory=dict)
-    errors: dict[str, Exception] = field(default_factory=dict)
+    errors: list[FlowsError] = field(default_factory=list)
 
     def is_healed(self, difference: Difference) -> bool:
         """Tell whether this reconciliation mended it."""
@@ -107,7 +107,9 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
 def _heal(desk: Desk, inventories: Inventories, result: Reconciled, healer: Healer) -> None:
     for work, healing in heals(desk, inventories, result.differences):
         became = healer(work, healing)
-        if isinstance(became, Exception):
-            result.errors[work] = became
+        if isinstance(became, FlowsError):
+            result.errors.append(became)
+            if isinstance(became, AwayError):
+                return  # whatever else there is to mend waits for the same end
         elif became and (became.status != "held" or any(one.outcome == "stored" for one in became.deliveries)):
             result.healed[work] = became

@@ -67,8 +67,6 @@ def advice(difference: Difference) -> str:
 def _became(result: Reconciled, difference: Difference) -> str:
     if result.is_healed(difference):
         return "healed"
-    if difference.work in result.errors:
-        return "not healed this time"
     return difference.reason or "recorded"
 
 
