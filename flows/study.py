@@ -42,6 +42,8 @@ def move(desk: Desk, work: Work) -> records.StudyOutcome:
     started = datetime.now(UTC)
     with desk.spooled() as spool:
         outcome = _move(desk, work, started, spool)
+    if work.loaded and not outcome.deliveries:
+        raise _another()
     desk.ledger.record(outcome)
     return outcome
 
@@ -128,10 +130,14 @@ def _check_bytes(work: Work, outputs: Sequence[Output]) -> None:
     """Refuse to load other bytes where what was loaded before is to be loaded again."""
     reports = [output.report for output in outputs]
     if any(work.loaded.get(report.sop_instance_uid, report.md5) != report.md5 for report in reports):
-        raise TerminalError(
-            "a study that the cloud lost is not what it was: its source, the rules or the program changed since it was "
-            "loaded, and other bytes are not loaded under the same UIDs. See docs/lineage.md, differences"
-        )
+        raise _another()
+
+
+def _another() -> TerminalError:
+    return TerminalError(
+        "a study that the cloud lost would not be loaded as it was: its source, the rules or the program changed, and "
+        "other bytes are not loaded under the same UIDs. See docs/lineage.md, differences"
+    )
 
 
 def _twice(known: Sequence[Identity]) -> list[records.Hold]:

@@ -136,7 +136,7 @@ def test_what_the_hospital_no_longer_has_is_named_and_not_invented(place: Place)
 
     result = night(place)
 
-    assert kinds(result) == {"not-in-cloud": 1, "gone-at-hospital": 1}
+    assert (kinds(result), result.gone) == ({"not-in-cloud": 1}, 1)
     assert [(one.kind, one.reason) for one in result.left] == [("not-in-cloud", "deleted-at-hospital")]
     assert counts(place.cloud) == 5
 
@@ -244,6 +244,32 @@ def test_what_another_ledger_may_know_or_has_another_form_is_not_judged(place: P
     assert (result.differences, result.record.others) == ([], 2)
 
 
+def test_two_projects_in_one_cloud_do_not_take_each_other_for_extra(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    place.run(name="second")
+
+    results = [night(place), night(place, name="second")]
+
+    assert [(result.differences, result.record.others, result.record.cloud_instances) for result in results] == [
+        ([], 0, 6),
+        ([], 0, 6),
+    ]
+
+
+def test_what_a_killed_run_loaded_and_did_not_record_is_no_extra(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    place.receive(CT)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Ledger, "record", end)
+        place.run()
+    assert counts(place.cloud) == 6
+
+    assert night(place).differences == []
+
+
 def ran(place: Place) -> None:
     """Let the ledger know that the site ran with it."""
     with place.desk() as desk:
@@ -347,8 +373,8 @@ def test_what_the_hospital_deletes_after_it_was_moved_stays_in_the_cloud(place: 
 
     result = night(place)
 
-    assert kinds(result) == {"gone-at-hospital": 2}
-    assert (result.left, counts(place.cloud)) == ([], 9)
+    assert (result.gone, result.differences, counts(place.cloud)) == (2, [], 9)
+    assert table(place, "SELECT min(instances) AS fewest FROM differences") == [{"fewest": 1}]
     assert all(row["is_open"] and not row["healed"] for row in table(place, "FROM differences"))
 
 

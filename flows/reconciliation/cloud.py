@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from flows.desk import Desk
 from flows.orthanc import StudyAtSite
@@ -23,6 +24,7 @@ DIGESTS_AT_ONCE = 100_000
 """As long as no more than so many instances are loaded, every digest is asked for each time."""
 SHARES = 7
 """Where more are loaded, every digest is asked for once in so many reconciliations."""
+_STUDIES = 100  # of the cloud that are looked up at once
 _CODE = re.compile(r"[A-Z2-7]{16}")
 _UID_BITS = 128
 
@@ -70,12 +72,11 @@ def look_at_cloud(desk: Desk, inventories: Inventories, names: tuple[str, ...]) 
             if _is_at_work(desk, answer.study.work):
                 inventories.leave([answer.study.work])
                 continue
-            inventories.cloud_differs(answer.differences, can_be_mended=True)
+            inventories.cloud_differs(answer.differences)
             if answer.extra:
                 extra[answer.study.orthanc_id] = answer
-    strangers = _strangers(desk, inventories)
     _judge_instances(inventories, list(extra.values()))
-    others = _judge_studies(desk, inventories, strangers, names)
+    others = _judge_studies(desk, inventories, names)
     return InCloud(studies, instances, digests, others)
 
 
@@ -129,22 +130,7 @@ def _judge_instances(inventories: Inventories, answers: list[_Answer]) -> None:
             inventories.cloud_differs([_difference("extra-in-cloud", answer.study, instances=len(extra))])
 
 
-def _strangers(desk: Desk, inventories: Inventories) -> Iterator[list[StudyAtSite]]:
-    """Walk through the studies of the cloud of which this ledger loaded nothing."""
-    loaded = inventories.loaded_studies()
-    some: list[StudyAtSite] = []
-    for study in desk.cloud.studies():
-        if study.orthanc_id not in loaded:
-            some.append(study)
-        if len(some) == 100:
-            yield some
-            some = []
-    yield some
-
-
-def _judge_studies(
-    desk: Desk, inventories: Inventories, strangers: Iterator[list[StudyAtSite]], names: tuple[str, ...]
-) -> int:
+def _judge_studies(desk: Desk, inventories: Inventories, names: tuple[str, ...]) -> int:
     """Note whole studies that nobody loaded; return how many are not ours to judge.
 
     A ledger that every site of the sites file writes knows all that leaves under the project's prefix: what it never
@@ -152,32 +138,43 @@ def _judge_studies(
     tell its studies from those.
     """
     knows_all = inventories.sites() >= set(names)
-    others = 0
-    for some in strangers:
-        uids = {study.study_instance_uid for study in some}
-        known, in_flight = inventories.known(uids), inventories.in_flight(uids)
+    kept, unknown, others = list[tuple[StudyAtSite, str]](), list[StudyAtSite](), 0
+    for some in _strangers(desk, inventories):
+        known = inventories.known({study.study_instance_uid for study in some})
         for study in some:
-            site, project, work = known.get(study.study_instance_uid, ("", "", ""))
-            if work:
-                if (site, project) == (desk.site, desk.project) and study.study_instance_uid not in in_flight:
-                    _judge_known(desk, inventories, study, work)
+            if found := known.get(study.study_instance_uid):
+                site, project, work = found
+                kept += [(study, work)] if (site, project) == (desk.site, desk.project) else []
             elif not (knows_all and _has_our_form(desk, study.patient_id)):
                 others += 1
             elif desk.site == names[0]:
-                inventories.cloud_differs([_unknown(desk, study)])
+                unknown.append(study)
+    _judge_kept(desk, inventories, kept)
+    seen = inventories.seen_since({study.study_instance_uid for study in unknown})
+    inventories.cloud_differs([_unknown(desk, study) for study in unknown if study.study_instance_uid not in seen])
     return others
 
 
-def _judge_known(desk: Desk, inventories: Inventories, study: StudyAtSite, work: str) -> None:
-    """Note a study that was held or excluded, and of which the cloud has something nonetheless."""
-    if _is_at_work(desk, work):
-        inventories.leave([work])
-        return
-    uid = study.study_instance_uid
-    extra = desk.cloud.instance_ids(study.orthanc_id) - inventories.explained([uid])
-    if extra and not inventories.in_flight([uid]):
-        there = LoadedStudy(work, study.patient_id, uid, ())
-        inventories.cloud_differs([_difference("extra-in-cloud", there, instances=len(extra))])
+def _strangers(desk: Desk, inventories: Inventories) -> Iterator[list[StudyAtSite]]:
+    """Walk through the studies of the cloud of which this ledger loaded nothing."""
+    loaded = inventories.loaded_studies()
+    strangers = (study for study in desk.cloud.studies() if study.orthanc_id not in loaded)
+    while some := list(islice(strangers, _STUDIES)):
+        yield some
+
+
+def _judge_kept(desk: Desk, inventories: Inventories, kept: list[tuple[StudyAtSite, str]]) -> None:
+    """Note studies that were held or excluded, and of which the cloud has something nonetheless."""
+    uids = {study.study_instance_uid for study, _ in kept}
+    explained, in_flight = inventories.explained(uids), inventories.in_flight(uids)
+    for study, work in kept:
+        if _is_at_work(desk, work):
+            inventories.leave([work])
+        elif study.study_instance_uid not in in_flight:
+            extra = desk.cloud.instance_ids(study.orthanc_id) - explained
+            there = LoadedStudy(work, study.patient_id, study.study_instance_uid, ())
+            if extra:
+                inventories.cloud_differs([_difference("extra-in-cloud", there, instances=len(extra))])
 
 
 def _unknown(desk: Desk, study: StudyAtSite) -> Difference:

@@ -29,7 +29,9 @@ class Reconciled:
     record : Reconciliation
         As the ledger has it.
     differences : list of Difference
-        All that differs, whether new or known.
+        All that differs, whether new or known, but for what the hospital deleted.
+    gone : int
+        Studies of which the hospital deleted something that was moved: its right, and nobody has to act.
     healed : dict of str to StudyOutcome
         Studies that were mended, by the ledger's token.
     errors : list of FlowsError
@@ -38,6 +40,7 @@ class Reconciled:
 
     record: Reconciliation
     differences: list[Difference]
+    gone: int
     healed: dict[str, StudyOutcome] = field(default_factory=dict)
     errors: list[FlowsError] = field(default_factory=list)
 
@@ -47,8 +50,8 @@ class Reconciled:
 
     @property
     def left(self) -> list[Difference]:
-        """What differs and is to be looked at; that a hospital deletes what was moved is its right."""
-        return [one for one in self.differences if one.kind != "gone-at-hospital" and not self.is_healed(one)]
+        """What differs and is not mended: for a person, or for the next time."""
+        return [one for one in self.differences if not self.is_healed(one)]
 
 
 def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Reconciled:
@@ -98,7 +101,7 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
             closed=tuple(inventories.closed()),
         )
         desk.ledger.reconciled(record)
-        result = Reconciled(record, inventories.differences())
+        result = Reconciled(record, inventories.differences(), inventories.gone())
         if healer:
             _heal(desk, inventories, result, healer)
     return result

@@ -51,10 +51,10 @@ def _moved(
         if not is_ours:
             return None
         inventory.refresh()
-        found: list[Work] = []
-        if difference.kind == "not-taken-up":
+        if difference.kind == "not-taken-up" and not inventories.is_larger(difference.work):
             found = inventory.works([study], lambda is_new: "sweep" if is_new else "retry")
-        found = found or inventory.again(study, inventories.digests_of(difference.work))
+        else:
+            found = inventory.again(study, inventories.digests_of(difference.work))
         return move(desk, found[0]) if found else None
 
 

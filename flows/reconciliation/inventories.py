@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from flows import database, lineage
 from flows.columns import restored
-from flows.desk import Desk
+from flows.desk import ENGINE_VERSION, Desk
 from flows.orthanc import orthanc_id
 from flows.records import Difference, StudyOutcome
 
@@ -75,7 +75,8 @@ class Inventories:
         self._directory = desk.ledger.directory
         self._tables = lineage.connect(self._directory)
         day_ago = datetime.now(UTC).replace(tzinfo=None) - OLD
-        variables = {"site": desk.site, "project": desk.project, "settings": desk.settings}
+        rules = {"profile": desk.anonymizer.profile.digest, "engine": ENGINE_VERSION}
+        variables = {"site": desk.site, "project": desk.project, **rules}
         for name, value in variables.items():
             self._tables.execute(f"SET VARIABLE {name} = {database.literal(value)}")
         self._tables.execute(f"SET VARIABLE day_ago = TIMESTAMP {database.literal(day_ago.isoformat(' '))}")
@@ -119,6 +120,16 @@ class Inventories:
         ((snapshot, instances),) = self._rows("SELECT seen, seen_instances FROM here WHERE work = $1", work)
         return snapshot, instances
 
+    def is_larger(self, work: str) -> bool:
+        """Tell whether a study has more instances than its outcome knows of, and does not show it otherwise."""
+        return bool(
+            self._one(
+                "SELECT count(*) FROM here JOIN hospital USING (work)"
+                " WHERE work = $1 AND snapshot = settled AND hospital.instances > source_instances",
+                work,
+            )
+        )
+
     def outcome(self, work: str) -> StudyOutcome | None:
         """Return the latest outcome of a study of which something was loaded; None if nothing was."""
         rows = lineage.rows(
@@ -135,15 +146,22 @@ class Inventories:
         return {orthanc_id(patient_id, uid) for patient_id, uid in rows}
 
     def known(self, study_instance_uids: Collection[str]) -> dict[str, tuple[str, str, str]]:
-        """Return site, project and work of those of these studies that the ledger knows by now."""
+        """Return site, project and work of those of these studies that the ledger knew at the beginning."""
         rows = self._rows(
-            "SELECT study_instance_uid, site, project, work FROM raw.seen"
-            " WHERE study_instance_uid IN (SELECT unnest($1::VARCHAR[]))"
-            " UNION ALL SELECT study_instance_uid, site, project, work FROM raw.studies"
+            "SELECT study_instance_uid, site, project, work FROM known"
             " WHERE study_instance_uid IN (SELECT unnest($1::VARCHAR[]))",
             list(study_instance_uids),
         )
         return {uid: (site, project, work) for uid, site, project, work in rows}
+
+    def seen_since(self, study_instance_uids: Collection[str]) -> set[str]:
+        """Return those of these studies that some site has seen by now."""
+        rows = self._rows(
+            "SELECT DISTINCT study_instance_uid FROM raw.seen"
+            " WHERE study_instance_uid IN (SELECT unnest($1::VARCHAR[]))",
+            list(study_instance_uids),
+        )
+        return {uid for (uid,) in rows}
 
     def explained(self, study_instance_uids: Collection[str]) -> set[str]:
         """Return what the cloud calls each instance of these studies that some record by now accounts for.
@@ -186,12 +204,12 @@ class Inventories:
         """Note what the hospital has, listed at once."""
         self._insert("listed", [(work,) for work in works])
 
-    def cloud_differs(self, differences: Sequence[Difference], *, can_be_mended: bool = False) -> None:
+    def cloud_differs(self, differences: Sequence[Difference]) -> None:
         """Note what the cloud has otherwise than the ledger says."""
         self._insert(
             "cloud_differences",
             [
-                (d.kind, d.work, d.patient_id, d.study_instance_uid, d.sop_instance_uid, d.instances, can_be_mended)
+                (d.kind, d.work, d.patient_id, d.study_instance_uid, d.sop_instance_uid, d.instances)
                 for d in differences
             ],
         )
@@ -208,8 +226,12 @@ class Inventories:
         self._tables.execute("CREATE TEMP TABLE before AS FROM differences_before")
 
     def differences(self) -> list[Difference]:
-        """Return all that differs now."""
-        return self._differences("FROM now ORDER BY ALL")
+        """Return what differs now, but for what the hospital deleted: that may be all that it ever had."""
+        return self._differences("FROM now WHERE kind <> 'gone-at-hospital' ORDER BY ALL")
+
+    def gone(self) -> int:
+        """Count the studies of which the hospital deleted something that was moved."""
+        return int(self._one("SELECT count(*) FROM now WHERE kind = 'gone-at-hospital'"))
 
     def found(self) -> list[Difference]:
         """Return what differs now and did not last time."""

@@ -28,6 +28,8 @@ def sentence(result: Reconciled) -> str:
         compared += f" {one.others} studies in the cloud are not this ledger's to judge."
     if one.unjudged:
         compared += f" {one.unjudged} studies were being moved meanwhile."
+    if result.gone:
+        compared += f" Of {result.gone} studies the hospital deleted something that was moved; the cloud keeps it."
     if not result.differences:
         return f"{compared} Nothing differs."
     found = Counter(each.kind for each in result.differences)
@@ -44,7 +46,7 @@ def rows(result: Reconciled, names: dict[str, str] | None = None) -> list[dict[s
     names : dict of str to str, optional
         How studies are called here, by the ledger's token; by their pseudonyms without it.
     """
-    ordered = [*result.left, *(one for one in result.differences if one not in set(result.left))]
+    ordered = sorted(result.differences, key=result.is_healed)
     return [
         {
             "what": one.kind,

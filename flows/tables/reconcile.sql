@@ -1,5 +1,5 @@
 -- Hospital, ledger and cloud side by side, for one reconciliation; in memory, beside the views of lineage.sql.
--- The variables are set by flows.reconciliation.inventories: site, project, settings (the site's now), day_ago.
+-- The variables are set by flows.reconciliation.inventories: site, project, day_ago, and the rules of now: profile, engine.
 
 -- Every study that the ledger knows, of all sites and projects: one cloud may hold them all.
 CREATE TEMP TABLE known AS
@@ -20,8 +20,8 @@ seen AS (
 ),
 outcomes AS MATERIALIZED (
     SELECT
-        site, project, work, record, snapshot, study_instance_uid, patient_id, status, reason, settings,
-        source_instances,
+        site, project, work, record, snapshot, study_instance_uid, patient_id, status, reason, profile_digest,
+        engine_version, source_instances,
         len([i FOR i IN instances IF i.status = 'loaded']) AS loaded
     FROM raw.studies
 ),
@@ -34,7 +34,8 @@ loaded AS (
     SELECT
         site, project, work,
         arg_max(patient_id, record) AS patient_id,
-        arg_max(settings, record) AS settings,
+        arg_max(profile_digest, record) AS profile,
+        arg_max(engine_version, record) AS engine,
         arg_max(loaded, record) AS instances,
         list(record) AS records
     FROM outcomes
@@ -47,7 +48,7 @@ SELECT
     coalesce(o.patient_id, l.patient_id, '') AS patient_id,
     s.snapshot AS seen, s.seen_at, s.instances AS seen_instances,
     l.snapshot AS settled, l.status, l.reason, l.source_instances, l.loaded AS loaded_last,
-    o.settings AS loaded_by, coalesce(o.instances, 0) AS loaded, o.records
+    o.profile, o.engine, coalesce(o.instances, 0) AS loaded, o.records
 FROM seen AS s
 FULL JOIN latest AS l USING (site, project, work)
 LEFT JOIN loaded AS o USING (site, project, work);
@@ -68,7 +69,7 @@ CREATE TEMP TABLE listed (work VARCHAR);
 -- What the cloud has otherwise than the ledger says.
 CREATE TEMP TABLE cloud_differences (
     kind VARCHAR, work VARCHAR, patient_id VARCHAR, study_instance_uid VARCHAR, sop_instance_uid VARCHAR,
-    instances BIGINT, can_be_mended BOOLEAN
+    instances BIGINT
 );
 
 -- Studies that somebody else moved while they were looked at.
@@ -104,7 +105,7 @@ SELECT
         WHEN h.work IS NULL AND l.work IS NULL THEN 'deleted-at-hospital'
         WHEN k.in_flight OR h.snapshot IS DISTINCT FROM k.settled THEN 'changes-at-hospital'
         WHEN h.instances < k.source_instances THEN 'deleted-at-hospital'
-        WHEN k.loaded_by <> getvariable('settings') THEN 'rules-changed'
+        WHEN k.profile <> getvariable('profile') OR k.engine <> getvariable('engine') THEN 'rules-changed'
         WHEN k.loaded_last = 0 THEN 'held-since'
         ELSE ''
     END AS reason
@@ -117,7 +118,7 @@ WITH
 all_kinds AS (
     SELECT
         c.kind, c.work, c.patient_id, c.study_instance_uid, c.sop_instance_uid, c.instances,
-        CASE WHEN c.can_be_mended THEN m.reason ELSE '' END AS reason
+        CASE c.kind WHEN 'not-in-cloud' THEN m.reason ELSE '' END AS reason
     FROM cloud_differences AS c
     LEFT JOIN mending AS m USING (work)
     UNION ALL
