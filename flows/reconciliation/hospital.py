@@ -55,7 +55,7 @@ def _pages(studies: Iterator[StudyAtSite]) -> Iterable[list[StudyAtSite]]:
 
 def _described(desk: Desk, due: Due, study: StudyAtSite) -> AtHospital | None:
     try:
-        # Orthanc leaves LastUpdate alone when an instance is deleted, so the state alone does not tell.
+        # Before 1.13 Orthanc leaves LastUpdate alone when an instance is deleted: the state alone does not tell.
         instances = desk.hospital.count_instances(study.orthanc_id)
     except GoneError:
         return None
