@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -75,7 +76,9 @@ def entwash_run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_two_dask_workers_share_the_studies_of_a_run(place: Place, cluster: tuple[Client, dict[str, str]]) -> None:
+def test_two_dask_workers_share_the_studies_of_a_run(
+    place: Place, cluster: tuple[Client, dict[str, str]]
+) -> None:
     client, environment = cluster
     for number in range(1, STUDIES + 1):
         place.receive(studies.to_bytes(image) for image in studies.ct(1, number, 1, IMAGES, rows=16))
