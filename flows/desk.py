@@ -16,6 +16,7 @@ from flows.errors import TerminalError, TransientError
 from flows.leases import Leases
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
+from flows.selectionrow import SelectionRow
 from flows.sites import Hold, Sites
 from flows.threads import THREADS
 
@@ -43,7 +44,8 @@ class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
     `hold` says what one held instance holds: its study, or itself and what points at it. `stable_age` is the
-    StableAge of the hospital's Orthanc, in seconds.
+    StableAge of the hospital's Orthanc, in seconds. `selection` says which of its studies leave at all, and
+    `live_from`, a date as DICOM writes it, from which StudyDate on the live route looks at them.
 
     Safe to use from many threads. A context manager: what it opened, it closes.
     """
@@ -59,6 +61,8 @@ class Desk:
     run_id: str
     hold: Hold = "study"
     stable_age: int = 60
+    live_from: str = ""
+    selection: SelectionRow = field(default_factory=lambda: SelectionRow(studies="all"))
     _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -101,6 +105,8 @@ class Desk:
                 run_id=run_id,
                 hold=site.hold,
                 stable_age=site.stable_age,
+                live_from=f"{site.live_from:%Y%m%d}" if site.live_from else "",
+                selection=site.selection,
                 _opened=opened.pop_all(),
             )
 
@@ -120,7 +126,7 @@ class Desk:
         """Keyed token of all that decides what this site makes of a study; the same as long as nobody changes it."""
         engine = self.anonymizer
         decides = (engine.profile.digest, ENGINE_VERSION, engine.default_issuer, engine.pseudonyms.patient_id_prefix)
-        return engine.pseudonyms.token("settings", *decides, self.hold)
+        return engine.pseudonyms.token("settings", *decides, self.hold, self.selection.model_dump_json())
 
     def told(self, study: Named) -> str:
         """Return how Prefect may call a study: by its pseudonym, or where its own UID stays by the ledger's token."""

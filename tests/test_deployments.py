@@ -35,7 +35,7 @@ from deployments.demo.servers import (
     ServerError,
     free_port,
     stop_leftovers,
-    with_sweep,
+    with_times,
 )
 from deployments.demo.state import BusyError, State
 from flows import lineage
@@ -45,23 +45,29 @@ from flows.sites import load_sites
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT_YAML = ROOT / "prefect.yaml"
 SITES = ("north", "south")
-FLOWS = ("route", "reconcile")
+FLOWS = ("route", "backfill", "reconcile")
 URLS = {"cloud": "http://127.0.0.1:8041", "north": "http://127.0.0.1:8042", "south": "http://127.0.0.1:8043"}
 
 
 def deployments(flow: str = "route") -> list[dict[str, Any]]:
-    found = cast(list[dict[str, Any]], yaml.safe_load(PREFECT_YAML.read_text())["deployments"])
-    return [one for one in found if one["entrypoint"] == f"flows/{flow}.py:{flow}"]
+    """Return the deployments of one flow."""
+    every = cast(list[dict[str, Any]], yaml.safe_load(PREFECT_YAML.read_text())["deployments"])
+    return [one for one in every if one["entrypoint"].endswith(f":{flow}")]
 
 
 # prefect.yaml
 
 
-@pytest.mark.parametrize("flow", FLOWS)
-def test_every_site_has_a_deployment_of_its_own_name_and_work_pool(flow: str) -> None:
+@pytest.mark.parametrize(("flow", "before"), [("route", ""), ("reconcile", "reconcile-")])
+def test_every_site_has_a_deployment_of_its_own_name_and_work_pool(flow: str, before: str) -> None:
     assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments(flow)] == [
-        (site, site, {"site": site}) for site in SITES
+        (f"{before}{site}", site, {"site": site}) for site in SITES
     ]
+
+
+def test_every_run_carries_its_site_as_a_tag() -> None:
+    for flow in ("route", "reconcile"):
+        assert [one["tags"] for one in deployments(flow)] == [["entwash", site] for site in SITES]
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -84,6 +90,17 @@ def test_a_site_is_reconciled_each_night_and_once_at_a_time() -> None:
         assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
 
 
+def test_every_site_has_a_backfill_that_nothing_starts_by_itself_and_that_only_counts_unless_told() -> None:
+    assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments("backfill")] == [
+        (f"backfill-{site}", site, {"site": site}) for site in SITES
+    ]
+    for deployment in deployments("backfill"):
+        assert not {"schedules", "triggers"} & deployment.keys()
+        flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
+        assert flow.name == "backfill"
+        assert flow.validate_parameters(deployment["parameters"])["dry_run"] is True
+
+
 def test_every_trigger_waits_for_the_doorbell_of_its_own_site_alone() -> None:
     for deployment in deployments():
         (trigger,) = (DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"])
@@ -94,7 +111,7 @@ def test_every_trigger_waits_for_the_doorbell_of_its_own_site_alone() -> None:
 def test_no_ring_is_older_than_the_run_that_it_shares() -> None:
     for deployment in deployments():
         (trigger,) = (DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"])
-        assert trigger.schedule_after >= trigger.within > timedelta(0)
+        assert timedelta(seconds=deployment["triggers"][0]["parameters"]["linger"]) >= trigger.within > timedelta(0)
 
 
 def test_doorbell_and_schedule_start_the_flow_with_parameters_that_it_takes() -> None:
@@ -102,7 +119,7 @@ def test_doorbell_and_schedule_start_the_flow_with_parameters_that_it_takes() ->
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
         signature = inspect.signature(flow.fn)
         for trigger, kind in ((deployment["schedules"][0], "schedule"), (deployment["triggers"][0], "doorbell")):
-            assert trigger["parameters"] == {"site": deployment["name"], "trigger": kind}
+            assert {"site": deployment["name"], "trigger": kind}.items() <= trigger["parameters"].items()
             signature.bind(**trigger["parameters"])
             flow.validate_parameters(trigger["parameters"])
 
@@ -113,18 +130,21 @@ def test_a_site_runs_once_at_a_time_and_loses_no_ring() -> None:
         assert deployment["concurrency_limit"]["collision_strategy"] == "ENQUEUE"
 
 
-def test_another_sweep_changes_the_schedules_and_nothing_else(tmp_path: Path) -> None:
-    changed = yaml.safe_load(with_sweep(PREFECT_YAML, 7))
-    assert intervals(changed) == [7, 7]
-    original = yaml.safe_load(PREFECT_YAML.read_text())
-    assert intervals(original) == [300, 300]
+def test_other_times_change_schedules_and_doorbells_and_nothing_else(tmp_path: Path) -> None:
+    def times(every: dict[str, Any]) -> list[list[int]]:
+        return [
+            [
+                deployment["schedules"][0].pop("interval"),
+                deployment["triggers"][0].pop("within"),
+                deployment["triggers"][0]["parameters"].pop("linger"),
+            ]
+            for deployment in every["deployments"]
+            if "triggers" in deployment
+        ]
+
+    changed, original = yaml.safe_load(with_times(PREFECT_YAML, 7, 3)), yaml.safe_load(PREFECT_YAML.read_text())
+    assert (times(changed), times(original)) == ([[7, 3, 3]] * 2, [[300, 30, 30]] * 2)
     assert changed == original
-
-
-def intervals(content: dict[str, Any]) -> list[int]:
-    """Take the intervals out of all schedules."""
-    every = [one for deployment in content["deployments"] for one in deployment["schedules"]]
-    return [one.pop("interval") for one in every if "interval" in one]
 
 
 # the sites file

@@ -17,6 +17,7 @@ from anonymizer.reveal import name_of, sop_instance_uid_of, values_at
 from flows.held.page import advice
 from flows.outcome import POINTS_AT_HELD
 from flows.records import DifferenceKind
+from flows.selection import WAITS_FOR_IMAGES
 from tests import samples
 from tests.samples import element, item, sequence
 
@@ -43,7 +44,8 @@ def test_every_kind_that_verify_adds_has_its_advice_and_no_other() -> None:
 
 def test_every_code_of_the_flow_and_of_the_engine_has_its_advice() -> None:
     assert all(
-        advice(code) for code in ("conflict", POINTS_AT_HELD, "burned-in-risk", "two-patients", "instance-twice")
+        advice(code)
+        for code in ("conflict", POINTS_AT_HELD, WAITS_FOR_IMAGES, "burned-in-risk", "two-patients", "instance-twice")
     )
     assert advice("of a later version") == ""
 

@@ -8,9 +8,8 @@ from itertools import islice
 
 from flows.desk import Desk
 from flows.errors import GoneError
-from flows.inventory import tokens
-from flows.look import ORTHANCS_TIME
-from flows.orthanc import StudyAtSite
+from flows.inventory import is_live, tokens
+from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.reconciliation.inventories import AtHospital, Inventories
 from flows.threads import in_threads
 
@@ -61,4 +60,4 @@ def _described(desk: Desk, due: Due, study: StudyAtSite) -> AtHospital | None:
         return None
     work, snapshot = tokens(desk, study)
     uid = desk.anonymizer.uid(study.study_instance_uid)
-    return AtHospital(work, snapshot, uid, instances, due(study))
+    return AtHospital(work, snapshot, uid, instances, due(study), is_live(desk, study))

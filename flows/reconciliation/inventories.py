@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from types import TracebackType
@@ -24,13 +24,17 @@ _STUDIES = 100  # whose instances are in memory at once
 
 @dataclass(frozen=True, slots=True)
 class AtHospital:
-    """A study of the hospital's inventory, in the ledger's names; `is_due` if it should have been taken up."""
+    """A study of the hospital's inventory, in the ledger's names.
+
+    `is_due` if it had time enough to be taken up, `is_live` if it is not left to a backfill.
+    """
 
     work: str
     snapshot: str
     study_instance_uid: str
     instances: int
     is_due: bool
+    is_live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,7 @@ class Inventories:
 
     def hospital_has(self, studies: Sequence[AtHospital]) -> None:
         """Note a page of the hospital's inventory."""
-        self._insert("hospital", [(s.work, s.snapshot, s.study_instance_uid, s.instances, s.is_due) for s in studies])
+        self._insert("hospital", [astuple(study) for study in studies])
 
     def hospital_lists(self, works: Sequence[str]) -> None:
         """Note what the hospital has, listed at once."""

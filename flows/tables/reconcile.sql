@@ -10,6 +10,7 @@ states AS (
         max(record) AS record,
         min(seen_at) AS seen_at,
         arg_max(source_instances, record) AS instances,
+        arg_max(coalesce(waits, ''), record) AS waits,
         arg_max(study_instance_uid, record) AS study_instance_uid
     FROM raw.seen
     GROUP BY ALL
@@ -46,7 +47,7 @@ SELECT
     site, project, work,
     coalesce(l.study_instance_uid, s.study_instance_uid) AS study_instance_uid,
     coalesce(o.patient_id, l.patient_id, '') AS patient_id,
-    s.snapshot AS seen, s.seen_at, s.instances AS seen_instances,
+    s.snapshot AS seen, s.seen_at, s.instances AS seen_instances, s.waits,
     l.snapshot AS settled, l.status, l.reason, l.source_instances, l.loaded AS loaded_last,
     o.profile, o.engine, coalesce(o.instances, 0) AS loaded, o.records
 FROM seen AS s
@@ -58,9 +59,11 @@ SELECT *, seen IS NOT NULL AND seen IS DISTINCT FROM settled AS in_flight
 FROM known
 WHERE site = getvariable('site') AND project = getvariable('project');
 
--- The hospital's inventory as it was walked through; what is due had time enough to be taken up.
+-- The hospital's inventory as it was walked through; what is due had time enough to be taken up, and what is live is not
+-- left to a backfill.
 CREATE TEMP TABLE hospital (
-    work VARCHAR, snapshot VARCHAR, study_instance_uid VARCHAR, instances BIGINT, is_due BOOLEAN
+    work VARCHAR, snapshot VARCHAR, study_instance_uid VARCHAR, instances BIGINT, is_due BOOLEAN,
+    is_live BOOLEAN
 );
 
 -- All that the hospital has, listed at once: a study that a walk missed is not gone.
@@ -82,7 +85,7 @@ SELECT
 FROM hospital AS h
 LEFT JOIN here AS k USING (work)
 WHERE h.is_due AND CASE
-    WHEN k.work IS NULL THEN true
+    WHEN k.work IS NULL THEN h.is_live
     WHEN h.snapshot = k.settled THEN h.instances > k.source_instances OR k.reason = 'deleted-at-hospital'
     ELSE h.snapshot IS DISTINCT FROM k.seen
 END;
@@ -133,7 +136,7 @@ all_kinds AS (
     UNION ALL
     SELECT 'older-than', k.work, k.patient_id, k.study_instance_uid, '', h.instances, ''
     FROM here AS k JOIN hospital AS h USING (work)
-    WHERE k.in_flight AND h.snapshot = k.seen AND k.seen_at < getvariable('day_ago')
+    WHERE k.in_flight AND h.snapshot = k.seen AND k.seen_at < getvariable('day_ago') AND k.waits = ''
     UNION ALL
     SELECT 'unbalanced', work, '', study_instance_uid, '', source_instances, ''
     FROM balance
