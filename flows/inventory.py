@@ -6,7 +6,7 @@ event that was lost costs nothing but the time until the next look: see :mod:`fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -14,10 +14,10 @@ from flows.desk import Desk
 from flows.errors import GoneError
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.outcome import Attempt
-from flows.records import FoundBy, Seen, Settled, StudyOutcome
+from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "find_work", "is_live", "is_settled"]
+__all__ = ["Inventory", "Work", "find_work", "is_live", "is_settled", "tokens"]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -40,6 +40,8 @@ class Work:
         How the run came by it.
     choice : Choice
         What the site's selection makes of it.
+    loaded : mapping of str to str
+        MD5 of what has to leave as it left before, by SOPInstanceUID; other bytes do not leave under these.
     """
 
     orthanc_id: str = field(repr=False)
@@ -51,6 +53,7 @@ class Work:
     release: str = ""
     found_by: FoundBy = "sweep"
     choice: Choice = SEND
+    loaded: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Inventory:
@@ -121,7 +124,7 @@ class Inventory:
         found: list[Work] = []
         aside = _Aside(self._desk)
         for study in studies:
-            work, snapshot = _tokens(self._desk, study)
+            work, snapshot = tokens(self._desk, study)
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
@@ -145,9 +148,28 @@ class Inventory:
         record_seen(self._desk, found)
         return found
 
+    def again(self, study: StudyAtSite, loaded: Mapping[str, str]) -> list[Work]:
+        """Return a study that was loaded as it is, to be moved once more.
+
+        Parameters
+        ----------
+        loaded : mapping of str to str
+            As in :class:`Work`.
+        """
+        work, snapshot = tokens(self._desk, study)
+        settled = self._settled.get(work)
+        if settled is None or settled.snapshot != snapshot or settled.status == "excluded":
+            return []
+        try:
+            found = replace(_work(self._desk, study, work, snapshot), release=settled.release, loaded=loaded)
+        except GoneError:
+            return []  # deleted since it was listed
+        record_seen(self._desk, [found])
+        return [found]
+
     def is_settled(self, study: StudyAtSite) -> bool:
         """Tell whether the ledger has an outcome for a study as it is."""
-        work, snapshot = _tokens(self._desk, study)
+        work, snapshot = tokens(self._desk, study)
         return is_settled(self._settled.get(work), snapshot, self._settings, self._releases.get(work, ""))
 
     def forget_overdue(self) -> None:
@@ -259,7 +281,8 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:
     )
 
 
-def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
+def tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
+    """Return the ledger's names for a study of the hospital and for its state."""
     token = desk.anonymizer.pseudonyms.token
     # Orthanc leaves LastUpdate alone when an instance is deleted, and the series change with some deletions only.
     state = (study.orthanc_id, study.last_update, *sorted(study.series))
@@ -274,6 +297,8 @@ def is_settled(settled: Settled | None, snapshot: str, settings: str, release: s
     """
     if settled is None or settled.snapshot != snapshot:
         return False
+    if settled.reason == DELETED:
+        return False  # it is there: somebody brought it back, in the very state that it was in
     if settled.status == "held":
         return settled.settings == settings and release <= settled.release
     if settled.status == "excluded":

@@ -271,6 +271,7 @@ def test_keygen_ends_with_2_where_no_key_can_be_written(
         ["verify"],
         ["run"],
         ["backfill"],
+        ["reconcile"],
         ["held"],
         ["held", "list"],
         ["held", "show"],
@@ -300,6 +301,7 @@ def test_every_command_is_tested_for_its_help() -> None:
         "verify",
         "run",
         "backfill",
+        "reconcile",
     }
 
 
