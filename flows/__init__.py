@@ -23,8 +23,10 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what was loaded before, as the gate asks for it     earlier
     the outcome of a study, put together                outcome
     what is recorded, append-only, a file a record      ledger, records
+    a record as columns, and back                       columns
     looked up in the records: what is settled, links    settled, links
     the tables that people query                        lineage, database  tables/lineage.sql
+    many requests at once                               threads
     where a site's studies stand, quickly, in numbers   standing
     what a person sees of a run: name, progress, end    shown
     the table that a run leaves in the Prefect UI       artifacts
@@ -39,6 +41,11 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
     the flow in this process, without a worker          run_here
+    the nightly comparison of hospital, ledger, cloud   reconcile, reconciliation, reconciliation.compare
+    reconciliation: the three side by side              reconciliation.inventories  tables/reconcile.sql
+    reconciliation: what the two ends say               reconciliation.hospital, reconciliation.cloud
+    reconciliation: what is mended alone                reconciliation.heal
+    reconciliation: its page, and the command           reconciliation.page, reconciliation.command
     held studies: what is held, and its page            held, held.studies, held.page  tables/advice.toml
     held studies: what stands in the source             held.source
     held studies: trying again, and the commands        held.release, held.command

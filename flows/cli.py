@@ -20,6 +20,7 @@ from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
 from flows.held.page import advice
+from flows.reconciliation.command import reconcile
 
 __all__ = ["app"]
 
@@ -236,6 +237,9 @@ def run(
     except FlowsError as error:
         _messages.print(str(error), markup=False)
         raise typer.Exit(FINDINGS) from None
+
+
+app.command()(reconcile)
 
 
 @app.command()

@@ -18,12 +18,11 @@ from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.selectionrow import SelectionRow
 from flows.sites import Hold, Sites
+from flows.threads import THREADS
 
 __all__ = ["Desk"]
 
 ENGINE_VERSION = version("entwash")
-# Enough to keep two cores and one Orthanc busy; more threads only wait for each other.
-THREADS = 8
 
 
 class Named(Protocol):

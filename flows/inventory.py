@@ -6,7 +6,7 @@ event that was lost costs nothing but the time until the next look: see :mod:`fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -14,10 +14,10 @@ from flows.desk import Desk
 from flows.errors import GoneError
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.outcome import Attempt
-from flows.records import FoundBy, Seen, Settled, StudyOutcome
+from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "find_work", "is_live", "is_settled"]
+__all__ = ["Inventory", "Work", "find_work", "is_live", "is_settled", "tokens"]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -40,6 +40,8 @@ class Work:
         How the run came by it.
     choice : Choice
         What the site's selection makes of it.
+    loaded : mapping of str to str
+        MD5 of what has to leave as it left before, by SOPInstanceUID; other bytes do not leave under these.
     """
 
     orthanc_id: str = field(repr=False)
@@ -51,6 +53,7 @@ class Work:
     release: str = ""
     found_by: FoundBy = "sweep"
     choice: Choice = SEND
+    loaded: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Inventory:
@@ -121,32 +124,23 @@ class Inventory:
         found: list[Work] = []
         aside = _Aside(self._desk)
         for study in studies:
-            work, snapshot = _tokens(self._desk, study)
+            work, snapshot = tokens(self._desk, study)
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
-            if snapshot in self._tried or is_settled(settled, snapshot, self._settings, release):
-                continue
-            if settled is None and not (self._of_all_dates or is_live(self._desk, study)):
-                continue
-            now = datetime.now(UTC)
-            if self._waits(snapshot, now):
+            if self._is_passed_over(study, snapshot, settled, release):
                 continue
             self._tried.add(snapshot)
             is_new = settled is None or settled.snapshot != snapshot
             try:
-                # Counted before the selection is asked: what comes after that makes another count.
-                seen = _work(self._desk, study, work, snapshot)
-                is_released = bool(release) and not is_new  # as it is; what came since nobody has looked at
-                choice = choose(self._desk.selection, self._desk.hospital.catalogue, study, now, released=is_released)
+                one = replace(self._chosen(study, work, snapshot, release, is_new), found_by=found_by(is_new))
             except GoneError:
                 continue  # deleted since it was listed: there is nothing left to move
-            one = replace(seen, release=release, found_by=found_by(is_new), choice=choice)
-            if choice.outcome == "exclude" and (settled is None or settled.status == "excluded"):
+            if one.choice.outcome == "exclude" and (settled is None or settled.status == "excluded"):
                 self.excluded += 1
-                aside.exclude(one, now)
-            elif choice.outcome == "wait":
-                self.waiting[snapshot] = choice.until
+                aside.exclude(one)
+            elif one.choice.outcome == "wait":
+                self.waiting[snapshot] = one.choice.until
                 aside.let_wait(one)
             else:
                 found.append(one)
@@ -154,9 +148,28 @@ class Inventory:
         record_seen(self._desk, found)
         return found
 
+    def again(self, study: StudyAtSite, loaded: Mapping[str, str]) -> list[Work]:
+        """Return a study that was loaded as it is, to be moved once more.
+
+        Parameters
+        ----------
+        loaded : mapping of str to str
+            As in :class:`Work`.
+        """
+        work, snapshot = tokens(self._desk, study)
+        settled = self._settled.get(work)
+        if settled is None or settled.snapshot != snapshot or settled.status == "excluded":
+            return []
+        try:
+            found = replace(_work(self._desk, study, work, snapshot), release=settled.release, loaded=loaded)
+        except GoneError:
+            return []  # deleted since it was listed
+        record_seen(self._desk, [found])
+        return [found]
+
     def is_settled(self, study: StudyAtSite) -> bool:
         """Tell whether the ledger has an outcome for a study as it is."""
-        work, snapshot = _tokens(self._desk, study)
+        work, snapshot = tokens(self._desk, study)
         return is_settled(self._settled.get(work), snapshot, self._settings, self._releases.get(work, ""))
 
     def forget_overdue(self) -> None:
@@ -164,14 +177,28 @@ class Inventory:
         now = datetime.now(UTC).strftime(ORTHANCS_TIME)
         self.waiting = {snapshot: until for snapshot, until in self.waiting.items() if now < until}
 
-    def _waits(self, snapshot: str, now: datetime) -> bool:
-        until = self.waiting.get(snapshot)
-        if until is None:
+    def _is_passed_over(self, study: StudyAtSite, snapshot: str, settled: Settled | None, release: str) -> bool:
+        return (
+            snapshot in self._tried
+            or is_settled(settled, snapshot, self._settings, release)
+            or (settled is None and not (self._of_all_dates or is_live(self._desk, study)))
+            or self._waits(snapshot)
+        )
+
+    def _waits(self, snapshot: str) -> bool:
+        until = self.waiting.pop(snapshot, "")
+        if datetime.now(UTC).strftime(ORTHANCS_TIME) >= until:
             return False
-        if now.strftime(ORTHANCS_TIME) < until:
-            return True
-        del self.waiting[snapshot]
-        return False
+        self.waiting[snapshot] = until
+        return True
+
+    def _chosen(self, study: StudyAtSite, work: str, snapshot: str, release: str, is_new: bool) -> Work:
+        # Counted before the selection is asked: what comes after that makes another count.
+        seen = _work(self._desk, study, work, snapshot)
+        is_released = bool(release) and not is_new  # as it is; what came since nobody has looked at
+        selection, catalogue = self._desk.selection, self._desk.hospital.catalogue
+        choice = choose(selection, catalogue, study, datetime.now(UTC), released=is_released)
+        return replace(seen, release=release, choice=choice)
 
 
 class _Aside:
@@ -182,9 +209,10 @@ class _Aside:
         self._seen: list[Work] = []
         self._outcomes: list[StudyOutcome] = []
 
-    def exclude(self, work: Work, now: datetime) -> None:
+    def exclude(self, work: Work) -> None:
         self._seen.append(work)
-        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded(work.choice.reason))
+        attempt = Attempt(self._desk, work, datetime.now(UTC), work.instances)
+        self._outcomes.append(attempt.excluded(work.choice.reason))
         if len(self._outcomes) >= _AT_ONCE:
             self.close()
 
@@ -253,7 +281,8 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:
     )
 
 
-def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
+def tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
+    """Return the ledger's names for a study of the hospital and for its state."""
     token = desk.anonymizer.pseudonyms.token
     # Orthanc leaves LastUpdate alone when an instance is deleted, and the series change with some deletions only.
     state = (study.orthanc_id, study.last_update, *sorted(study.series))
@@ -268,6 +297,8 @@ def is_settled(settled: Settled | None, snapshot: str, settings: str, release: s
     """
     if settled is None or settled.snapshot != snapshot:
         return False
+    if settled.reason == DELETED:
+        return False  # it is there: somebody brought it back, in the very state that it was in
     if settled.status == "held":
         return settled.settings == settings and release <= settled.release
     if settled.status == "excluded":

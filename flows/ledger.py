@@ -23,19 +23,19 @@ from typing import Any, Final
 import duckdb
 
 from flows import database, lineage
+from flows.columns import Record, columns
 from flows.errors import LedgerError
 from flows.links import Links
 from flows.records import (
     KINDS,
     Link,
-    Record,
+    Reconciliation,
     Release,
     RunFinished,
     RunStarted,
     Seen,
     Settled,
     StudyOutcome,
-    columns,
 )
 from flows.settled import SettledIndex
 
@@ -160,6 +160,10 @@ class Ledger:
                 [paths, site, project],
             ).fetchall()
         return dict(rows)
+
+    def reconciled(self, reconciliation: Reconciliation) -> None:
+        """Record what a whole reconciliation compared and found."""
+        self._append("reconciliations", [reconciliation])
 
     def beside(self, links: Collection[Link]) -> list[Link]:
         """Return all links of what was loaded that share source or output with one of these.

@@ -58,7 +58,7 @@ class Attempt:
         return self._outcome("held", _reason(holds), known, verdict, holds=tuple(holds))
 
     def excluded(self, reason: str) -> records.StudyOutcome:
-        """Return the outcome of a study that stays at the hospital by choice, whole."""
+        """Return the outcome of a study that is not moved, whole, and not for a fault."""
         return self._outcome("excluded", reason, (), None)
 
     def overdue(self) -> records.StudyOutcome:

@@ -1,6 +1,6 @@
 """What the ledger records: one frozen value for each thing that happened.
 
-The values are the schema: `columns` turns a class into DuckDB columns, so a field that is added here is a
+The values are the schema: `flows.columns` turns a class into DuckDB columns, so a field that is added here is a
 column from then on, and older files answer NULL for it. Everything in them is a pseudonym, a count, a
 digest or a code; nothing of a patient may enter.
 """
@@ -8,44 +8,36 @@ digest or a code; nothing of a patient may enter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Final, Literal
 
-Trigger = Literal["doorbell", "schedule", "manual", "backfill"]
+from flows.columns import Record
+
+Trigger = Literal["doorbell", "schedule", "manual", "backfill", "reconciliation"]
 FoundBy = Literal["feed", "sweep", "first-look", "retry", "backfill"]
 """How a run came by a study: the change feed told it; the inventory has it and the feed did not tell it; there was no
 feed to go on from; it was held or excluded, and is tried again though it did not change; a backfill asked for it."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
-
-_SCALARS = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", datetime: "TIMESTAMP"}
-
-
-class Record:
-    """Refuse, when it is made, what the views could not count: an unknown word, a time without a zone."""
-
-    def __post_init__(self) -> None:
-        """Check every vocabulary and every time of the record.
-
-        Raises
-        ------
-        ValueError
-            A field holds a word outside its vocabulary, or a time without a time zone.
-        """
-        kind: Any = type(self)
-        for name, words in _vocabularies(kind).items():
-            if getattr(self, name) not in words:
-                raise ValueError(f"{kind.__name__}.{name} must be one of {', '.join(words)}")
-        for name in _times(kind):
-            if getattr(self, name).utcoffset() is None:
-                raise ValueError(f"{kind.__name__}.{name} must carry a time zone")
+DifferenceKind = Literal[
+    "not-in-cloud",
+    "differs-in-cloud",
+    "extra-in-cloud",
+    "not-taken-up",
+    "in-flight-gone",
+    "gone-at-hospital",
+    "older-than",
+    "unbalanced",
+]
+"""What a reconciliation finds; docs/lineage.md explains each."""
+DELETED: Final = "deleted-at-hospital"
+"""The reason of what was seen, and deleted at the hospital before it was moved."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Record):
-    """A run of the `route` flow, or of a backfill, began at a site."""
+    """A run of the `route` flow, of a backfill or of a reconciliation began at a site."""
 
     run_id: str
     site: str
@@ -253,6 +245,69 @@ class Release(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Difference(Record):
+    """What hospital, ledger and cloud do not agree about.
+
+    Attributes
+    ----------
+    work : str
+        Keyed token of the hospital's study; "" for a study that nobody here knows.
+    patient_id, study_instance_uid, sop_instance_uid : str
+        Pseudonyms; no SOPInstanceUID where the whole study is meant, or `instances` of it.
+    reason : str
+        Why nobody but a person can mend it; "" where that is not so, or nothing has to be mended.
+    """
+
+    kind: DifferenceKind
+    work: str
+    patient_id: str = ""
+    study_instance_uid: str = ""
+    sop_instance_uid: str = ""
+    instances: int = 1
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation(Record):
+    """Hospital, ledger and cloud were compared, from the beginning to the end.
+
+    Attributes
+    ----------
+    hospital_studies, hospital_instances : int
+        What the hospital's inventory had.
+    ledger_studies, ledger_instances : int
+        Studies that the ledger knows of the hospital, and instances that it calls loaded.
+    cloud_studies, cloud_instances, digests : int
+        What of these the cloud has, and how many digests it was asked for.
+    others : int
+        Studies in the cloud that are not this ledger's to judge.
+    unjudged : int
+        Studies that somebody else moved at this moment.
+    found : tuple of Difference
+        What is new; what was found before and is still so is not repeated.
+    closed : tuple of Difference
+        What was found before and is so no longer.
+    """
+
+    run_id: str
+    site: str
+    project: str
+    started_at: datetime
+    finished_at: datetime
+    hospital_studies: int
+    hospital_instances: int
+    ledger_studies: int
+    ledger_instances: int
+    cloud_studies: int
+    cloud_instances: int
+    digests: int
+    others: int
+    unjudged: int
+    found: tuple[Difference, ...] = ()
+    closed: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settled:
     """The latest outcome of one study, as far as a run must know to decide whether to take it up again."""
 
@@ -268,52 +323,6 @@ KINDS: Final[Mapping[str, tuple[type[Record], ...]]] = {
     "seen": (Seen,),
     "studies": (StudyOutcome,),
     "releases": (Release,),
+    "reconciliations": (Reconciliation,),
 }
 """The folders of the ledger, and the records that each holds."""
-
-
-def columns(*records: type) -> dict[str, str]:
-    """Return the DuckDB columns that hold records of these classes.
-
-    Parameters
-    ----------
-    *records : type
-        Dataclasses of this module.
-
-    Returns
-    -------
-    dict of str to str
-        Column name to DuckDB type, in the order of the fields.
-    """
-    return {name: _sql_type(hint) for record in records for name, hint in get_type_hints(record).items()}
-
-
-def _sql_type(hint: Any) -> str:
-    """Return the DuckDB type of a type hint."""
-    if hint in _SCALARS:
-        return _SCALARS[hint]
-    if is_dataclass(hint):
-        inner = ", ".join(f'"{name}" {_sql_type(get_type_hints(hint)[name])}' for name in _names(hint))
-        return f"STRUCT({inner})"
-    origin, inside = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return "VARCHAR"
-    if origin is tuple:
-        return f"{_sql_type(inside[0])}[]"
-    if origin is Mapping:
-        return f"MAP({_sql_type(inside[0])}, {_sql_type(inside[1])})"
-    raise TypeError(f"no column type for {hint}")
-
-
-def _names(record: Any) -> list[str]:
-    return [each.name for each in fields(record)]
-
-
-@cache
-def _vocabularies(record: Any) -> dict[str, tuple[str, ...]]:
-    return {name: get_args(hint) for name, hint in get_type_hints(record).items() if get_origin(hint) is Literal}
-
-
-@cache
-def _times(record: Any) -> tuple[str, ...]:
-    return tuple(name for name, hint in get_type_hints(record).items() if hint is datetime)

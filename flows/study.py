@@ -8,29 +8,25 @@ that, and nothing that is held, or points at what is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from anonymizer import TWO_PATIENTS, Held, Identity, Report
 from anonymizer.folder import contents
 from anonymizer.gate import Examiner, Verdict
 from flows import records
-from flows.desk import THREADS, Desk
+from flows.desk import Desk
 from flows.earlier import Before
-from flows.errors import TransientError
+from flows.errors import TerminalError, TransientError
 from flows.inventory import Work
 from flows.orthanc import InstanceAtSite, orthanc_id
 from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
+from flows.threads import in_threads
 
 __all__ = ["move"]
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 def move(desk: Desk, work: Work) -> records.StudyOutcome:
@@ -46,6 +42,8 @@ def move(desk: Desk, work: Work) -> records.StudyOutcome:
     started = datetime.now(UTC)
     with desk.spooled() as spool:
         outcome = _move(desk, work, started, spool)
+    if work.loaded and not outcome.deliveries:
+        raise _another()
     desk.ledger.record(outcome)
     return outcome
 
@@ -65,7 +63,7 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
     jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]
     examiner = Examiner()
-    treated = _in_threads(lambda job: _treat(desk, examiner, *job), jobs)
+    treated = in_threads(lambda job: _treat(desk, examiner, *job), jobs)
     outputs = [one for one in treated if isinstance(one, Output)]
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
@@ -77,8 +75,9 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     if _is_under_another_patient(desk, proof.proven[0].report):
         return attempt.held([*proof.holds, hold_of(Held(TWO_PATIENTS))], identities, proof.verdict)
 
+    _check_bytes(work, proof.proven)
     references = _references(desk, proof.verdict, proof.proven)
-    deliveries = _in_threads(lambda output: _deliver(desk, output), proof.proven)
+    deliveries = in_threads(lambda output: _deliver(desk, output), proof.proven)
     conflicts = conflicts_in(deliveries)
     loaded = [one.evidence for one in proof.proven if one.report.sop_instance_uid not in conflicts]
     return attempt.delivered(
@@ -105,7 +104,7 @@ def _proof(
 def _references(desk: Desk, verdict: Verdict, proven: Sequence[Output]) -> tuple[records.Reference, ...]:
     """Ask the hospital for every target that did not come with the study."""
     targets = sought(verdict.references, (output.evidence for output in proven))
-    answers = _in_threads(desk.hospital.has, list(targets.values()))
+    answers = in_threads(desk.hospital.has, list(targets.values()))
     there = {target for target, is_there in zip(targets, answers, strict=True) if is_there}
     return references_of(verdict.references, there)
 
@@ -129,6 +128,20 @@ def _check_study(work: Work, known: Sequence[Identity]) -> None:
     """Refuse to go on with an instance of another study: then one of this study is missing."""
     if any(identity.study_instance_uid != work.study_instance_uid for identity in known):
         raise TransientError("the hospital gave an instance of another study: see its Orthanc's log")
+
+
+def _check_bytes(work: Work, outputs: Sequence[Output]) -> None:
+    """Refuse to load other bytes where what was loaded before is to be loaded again."""
+    reports = [output.report for output in outputs]
+    if any(work.loaded.get(report.sop_instance_uid, report.md5) != report.md5 for report in reports):
+        raise _another()
+
+
+def _another() -> TerminalError:
+    return TerminalError(
+        "a study that the cloud lost would not be loaded as it was: its source, the rules or the program changed, and "
+        "other bytes are not loaded under the same UIDs. See docs/lineage.md, differences"
+    )
 
 
 def _twice(known: Sequence[Identity]) -> list[records.Hold]:
@@ -164,14 +177,3 @@ def _deliver(desk: Desk, output: Output) -> records.Delivery:
         outcome=delivery.outcome,
         delivered_at=datetime.now(UTC),
     )
-
-
-def _in_threads(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
-    """Apply a function to each item, in the site's threads; the first failure stops what has not begun."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        futures = [pool.submit(function, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise

@@ -21,6 +21,7 @@ SERVERS = {
     "test_one_run",
     "test_orthanc",
     "test_patient_stays_home",
+    "test_reconciliation",
     "test_selection",
     "test_worker",
 }

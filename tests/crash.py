@@ -42,8 +42,8 @@ STEPS = {
 
 
 def die_at(step: str, when: str, number: int) -> None:
-    """Have this process killed before or after a step, the n-th time."""
-    module, _, name = STEPS[step].partition(":")
+    """Have this process killed before or after a step, or what does it, the n-th time."""
+    module, _, name = STEPS.get(step, step).partition(":")
     place: Any = import_module(module)
     *owners, last = name.split(".")
     for owner in owners:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.records import (
     Delivery,
+    Difference,
     Hold,
     Instance,
+    Reconciliation,
     Reference,
     Release,
     RunFinished,
@@ -152,3 +154,36 @@ def finished(run_id: str = "run-1", site: str = "north") -> RunFinished:
         waiting=0,
         seconds=2.5,
     )
+
+
+def difference(study: int = 1, **changes: Any) -> Difference:
+    fields: dict[str, Any] = {
+        "kind": "not-in-cloud",
+        "work": f"WORK{study:012}",
+        "patient_id": f"DEID-{study:016}",
+        "study_instance_uid": uid("study", study),
+        "sop_instance_uid": uid("instance", study, 1),
+    }
+    return Difference(**{**fields, **changes})
+
+
+def reconciliation(number: int = 1, **changes: Any) -> Reconciliation:
+    """Make the record of the comparison of one night; it found nothing."""
+    when = NOON + timedelta(days=number)
+    fields: dict[str, Any] = {
+        "run_id": f"night-{number}",
+        "site": "north",
+        "project": "lung",
+        "started_at": when,
+        "finished_at": when,
+        "hospital_studies": 1,
+        "hospital_instances": 3,
+        "ledger_studies": 1,
+        "ledger_instances": 3,
+        "cloud_studies": 1,
+        "cloud_instances": 3,
+        "digests": 3,
+        "others": 0,
+        "unjudged": 0,
+    }
+    return Reconciliation(**{**fields, **changes})

@@ -270,6 +270,8 @@ def test_keygen_ends_with_2_where_no_key_can_be_written(
         ["anonymize"],
         ["verify"],
         ["run"],
+        ["backfill"],
+        ["reconcile"],
         ["held"],
         ["held", "list"],
         ["held", "show"],
@@ -287,6 +289,7 @@ def test_every_command_has_a_help_that_teaches(command: list[str], option: str) 
 
 def test_the_help_says_what_the_exit_codes_mean() -> None:
     assert "3 when some were held" in " ".join(entwash("anonymize", "--help").stdout.replace("│", " ").split())
+    assert "1 when something waits" in " ".join(entwash("backfill", "--help").stdout.replace("│", " ").split())
     assert "1 when something was" in " ".join(entwash("verify", "--help").stdout.replace("│", " ").split())
 
 
@@ -297,6 +300,8 @@ def test_every_command_is_tested_for_its_help() -> None:
         "anonymize",
         "verify",
         "run",
+        "backfill",
+        "reconcile",
     }
 
 

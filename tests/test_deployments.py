@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +45,7 @@ from flows.sites import load_sites
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT_YAML = ROOT / "prefect.yaml"
 SITES = ("north", "south")
+FLOWS = ("route", "backfill", "reconcile")
 URLS = {"cloud": "http://127.0.0.1:8041", "north": "http://127.0.0.1:8042", "south": "http://127.0.0.1:8043"}
 
 
@@ -56,21 +58,36 @@ def deployments(flow: str = "route") -> list[dict[str, Any]]:
 # prefect.yaml
 
 
-def test_every_site_has_a_deployment_of_its_own_name_and_work_pool() -> None:
-    assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments()] == [
-        (site, site, {"site": site}) for site in SITES
+@pytest.mark.parametrize(("flow", "before"), [("route", ""), ("reconcile", "reconcile-")])
+def test_every_site_has_a_deployment_of_its_own_name_and_work_pool(flow: str, before: str) -> None:
+    assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments(flow)] == [
+        (f"{before}{site}", site, {"site": site}) for site in SITES
     ]
 
 
 def test_every_run_carries_its_site_as_a_tag() -> None:
-    for flow in ("route", "backfill"):
+    for flow in ("route", "backfill", "reconcile"):
         assert [one["tags"] for one in deployments(flow)] == [["entwash", site] for site in SITES]
 
 
-def test_every_entrypoint_is_the_flow_route() -> None:
-    for deployment in deployments():
+@pytest.mark.parametrize("name", FLOWS)
+def test_every_entrypoint_is_a_flow(name: str) -> None:
+    for deployment in deployments(name):
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
-        assert flow.name == "route"
+        assert flow.name == name
+        flow.validate_parameters(deployment["parameters"])
+
+
+def test_no_deployment_is_of_another_flow() -> None:
+    every = yaml.safe_load(PREFECT_YAML.read_text())["deployments"]
+    assert len(every) == sum(len(deployments(flow)) for flow in FLOWS)
+
+
+def test_a_site_is_reconciled_each_night_and_once_at_a_time() -> None:
+    for deployment in deployments("reconcile"):
+        assert deployment["concurrency_limit"]["limit"] == 1
+        (schedule,) = deployment["schedules"]
+        assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
 
 
 def test_every_site_has_a_backfill_that_nothing_starts_by_itself_and_that_only_counts_unless_told() -> None:

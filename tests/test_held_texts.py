@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,6 +16,7 @@ from anonymizer.mentions import mentions
 from anonymizer.reveal import name_of, sop_instance_uid_of, values_at
 from flows.held.page import advice
 from flows.outcome import POINTS_AT_HELD
+from flows.records import DifferenceKind
 from flows.selection import WAITS_FOR_IMAGES
 from tests import samples
 from tests.samples import element, item, sequence
@@ -46,6 +48,12 @@ def test_every_code_of_the_flow_and_of_the_engine_has_its_advice() -> None:
         for code in ("conflict", POINTS_AT_HELD, WAITS_FOR_IMAGES, "burned-in-risk", "two-patients", "instance-twice")
     )
     assert advice("of a later version") == ""
+
+
+def test_every_difference_that_a_reconciliation_finds_has_its_advice_and_no_other() -> None:
+    sql = (ROOT / "flows/tables/reconcile.sql").read_text("utf-8").split("CREATE TEMP VIEW mending")[1].split(";")[0]
+    reasons = {f"not-in-cloud/{reason}" for reason in re.findall(r"THEN '([a-z-]+)'", sql)}
+    assert set(ADVICE["differences"]) == {*get_args(DifferenceKind), *reasons}
 
 
 def test_every_count_of_the_verdict_has_its_words() -> None:

@@ -14,9 +14,22 @@ import duckdb
 import pytest
 
 from flows import lineage
+from flows.columns import restored
 from flows.ledger import Ledger
 from flows.records import Reference, StudyOutcome
-from tests.ledgers import NOON, delivery, finished, instance, outcome, release, seen, started, uid
+from tests.ledgers import (
+    NOON,
+    delivery,
+    difference,
+    finished,
+    instance,
+    outcome,
+    reconciliation,
+    release,
+    seen,
+    started,
+    uid,
+)
 
 PAGE = (Path(__file__).parent.parent / "docs" / "lineage.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
@@ -324,6 +337,48 @@ def test_what_came_with_an_earlier_state_of_the_study_is_not_called_external(led
     edge = Reference(instance=uid("instance", 2, 1), level="instance", target=uid("instance", 2, 3), state="external")
     ledger.record(outcome(2, ("loaded", "loaded"), references=(edge,), run_id="run-2"))
     assert levels(ledger, "elsewhere") == ["instance"]
+
+
+def test_a_difference_is_open_until_a_night_finds_it_no_longer(ledger: Ledger) -> None:
+    lost, grown = difference(1), difference(2, kind="not-taken-up", sop_instance_uid="")
+    ledger.record(outcome(1))
+    ledger.reconciled(reconciliation(1, found=(lost, grown)))
+    ledger.record(outcome(1, run_id="run-2"))  # no reconciliation, so nobody healed it
+    ledger.record(outcome(2, run_id="night-1"))
+    ledger.reconciled(reconciliation(2, closed=(grown,)))
+    ledger.reconciled(reconciliation(3, closed=(lost,)))
+    ledger.reconciled(reconciliation(4, found=(lost,)))
+    ledger.reconciled(reconciliation(5))
+    ledger.reconciled(reconciliation(9, site="south"))
+
+    def days(*times: datetime | None) -> list[int | None]:
+        return [(when - NOON.replace(tzinfo=None)).days if when else None for when in times]
+
+    rows = ask(ledger, "FROM differences ORDER BY kind DESC, first_seen")
+    assert [(row["kind"], row["healed"], row["is_open"], row["run_id"]) for row in rows] == [
+        ("not-taken-up", True, False, "night-1"),
+        ("not-in-cloud", False, False, "night-1"),
+        ("not-in-cloud", False, True, "night-4"),
+    ]
+    times = [days(row["first_seen"], row["last_seen"], row["closed_at"]) for row in rows]
+    assert times == [[1, 1, 2], [1, 2, 3], [4, 5, None]]
+    counted = ask(ledger, "SELECT found, closed, open FROM reconciliations WHERE site = 'north' ORDER BY record")
+    assert [tuple(row.values()) for row in counted] == [(2, 0, 2), (0, 1, 1), (0, 1, 0), (1, 0, 1), (0, 0, 1)]
+
+
+def test_a_difference_that_changes_is_another_one(ledger: Ledger) -> None:
+    ledger.reconciled(reconciliation(1, found=(difference(),)))
+    changed = difference(reason="rules-changed")
+    ledger.reconciled(reconciliation(2, found=(changed,), closed=(difference(),)))
+    rows = ask(ledger, "SELECT reason, is_open FROM differences ORDER BY first_seen")
+    assert [tuple(row.values()) for row in rows] == [("", False), ("rules-changed", True)]
+
+
+def test_a_record_is_made_again_from_its_row(ledger: Ledger) -> None:
+    made = outcome(1, ("loaded", "held"), status="held", reason="burned-in-risk")
+    ledger.record(made)
+    (row,) = ask(ledger, "FROM raw.latest")
+    assert restored(StudyOutcome, row) == made
 
 
 # The file

@@ -245,13 +245,14 @@ def with_times(prefect_file: Path, sweep: int | None, linger: int | None) -> str
     prefect_file
         The original.
     sweep
-        The interval of every schedule, in seconds.
+        The interval of every schedule that has one, in seconds.
     linger
         For how long one run answers every doorbell, in seconds.
     """
     content = yaml.safe_load(prefect_file.read_text())
     for schedule in _each(content["deployments"], "schedules"):
-        schedule["interval"] = sweep or schedule["interval"]
+        if "interval" in schedule:
+            schedule["interval"] = sweep or schedule["interval"]
     for trigger in _each(content["deployments"], "triggers"):
         trigger["within"] = linger or trigger["within"]
         trigger["parameters"]["linger"] = linger or trigger["parameters"]["linger"]

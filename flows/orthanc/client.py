@@ -113,6 +113,12 @@ class Orthanc:
         """Walk through the studies that Orthanc calls stable; see StudyAtSite for what that is worth."""
         return (study for study in self.studies() if study.stable)
 
+    def study_ids(self) -> list[str]:
+        """List all studies at once, by their identifiers alone: what a walk may miss is here, at 45 octets a study."""
+        what = "the list of studies"
+        answer = self._wire.carry(what, "GET", "/studies")
+        return self._parsed(what, answer, lambda said: [str(row) for row in rows(said)])
+
     def study(self, orthanc_study_id: str) -> StudyAtSite:
         """Describe one study of the inventory."""
         what = "a study"
@@ -134,6 +140,15 @@ class Orthanc:
         if not found:  # Orthanc 1.13 lists nothing for a study that is gone, and no study is empty
             raise self._wire.gone(what)
         return sorted(found, key=lambda instance: (instance.series, instance.orthanc_id))
+
+    def instance_ids(self, orthanc_study_id: str) -> frozenset[str]:
+        """Return the identifiers of a study's instances, none if it is not there: cheaper than to list them."""
+        what = "the series of a study"
+        try:
+            answer = self._wire.carry(what, "GET", f"/studies/{orthanc_study_id}/series")
+        except GoneError:
+            return frozenset()
+        return self._parsed(what, answer, lambda said: frozenset(one for row in rows(said) for one in row["Instances"]))
 
     def count_instances(self, orthanc_study_id: str) -> int:
         """Count a study's instances: far cheaper than to list them."""

@@ -8,6 +8,8 @@ CREATE VIEW raw.runs AS FROM read_parquet($runs, union_by_name = true, hive_part
 CREATE VIEW raw.seen AS FROM read_parquet($seen, union_by_name = true, hive_partitioning = false);
 CREATE VIEW raw.studies AS FROM read_parquet($studies, union_by_name = true, hive_partitioning = false);
 CREATE VIEW raw.releases AS FROM read_parquet($releases, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.reconciliations AS
+FROM read_parquet($reconciliations, union_by_name = true, hive_partitioning = false);
 
 -- The latest record of each study, with its lists.
 CREATE VIEW raw.latest AS
@@ -347,3 +349,68 @@ SELECT
     bool_and(balanced) AS balanced
 FROM balance
 GROUP BY site, project;
+
+-- What is found is recorded once, and once more when it is found no longer.
+CREATE VIEW raw.found_or_closed AS
+SELECT site, project, run_id, record, finished_at, true AS is_found, unnest(found, recursive := true)
+FROM raw.reconciliations
+UNION ALL BY NAME
+SELECT site, project, run_id, record, finished_at, false AS is_found, unnest(closed, recursive := true)
+FROM raw.reconciliations;
+
+CREATE VIEW differences AS
+WITH
+reconciled AS (
+    SELECT
+        site, project, record,
+        lag(finished_at) OVER sequence AS before,
+        max(record) OVER (PARTITION BY site, project) AS last_record,
+        arg_max(finished_at, record) OVER (PARTITION BY site, project) AS last_at
+    FROM raw.reconciliations
+    WINDOW sequence AS (PARTITION BY site, project ORDER BY record)
+),
+-- Of one difference, finding and closing take turns.
+events AS (
+    SELECT
+        *,
+        lead(record) OVER one AS closing_record,
+        lead(finished_at) OVER one AS closed_at
+    FROM raw.found_or_closed
+    WINDOW one AS (
+        PARTITION BY site, project, kind, work, study_instance_uid, sop_instance_uid ORDER BY record, is_found
+    )
+),
+-- A reconciliation heals by moving, or by settling: that leaves an outcome of its own.
+healing AS (
+    SELECT site, project, work, record
+    FROM raw.studies
+    SEMI JOIN raw.reconciliations USING (run_id)
+    WHERE status <> 'held' OR len([d FOR d IN deliveries IF d.outcome = 'stored']) > 0
+)
+SELECT
+    e.site, e.project, e.kind, e.work, e.patient_id, e.study_instance_uid, e.sop_instance_uid, e.instances, e.reason,
+    e.run_id,
+    e.reason = '' AND e.kind IN ('not-in-cloud', 'not-taken-up', 'in-flight-gone') AND EXISTS (
+        FROM healing AS h
+        WHERE h.site = e.site AND h.project = e.project AND h.work = e.work
+            AND h.record > e.record AND h.record < coalesce(e.closing_record, 'later')
+    ) AS healed,
+    e.finished_at AS first_seen,
+    coalesce(c.before, l.last_at) AS last_seen,
+    e.closed_at,
+    e.closed_at IS NULL AS is_open
+FROM events AS e
+LEFT JOIN reconciled AS c ON c.site = e.site AND c.project = e.project AND c.record = e.closing_record
+LEFT JOIN reconciled AS l ON l.site = e.site AND l.project = e.project AND l.record = l.last_record
+WHERE e.is_found;
+
+CREATE VIEW reconciliations AS
+SELECT
+    site, project, run_id, started_at, finished_at,
+    hospital_studies, hospital_instances, ledger_studies, ledger_instances,
+    cloud_studies, cloud_instances, digests, others, unjudged,
+    len(found) AS found,
+    len(closed) AS closed,
+    (sum(len(found) - len(closed)) OVER (PARTITION BY site, project ORDER BY record))::BIGINT AS open,
+    record
+FROM raw.reconciliations;

@@ -1,0 +1,80 @@
+"""The flow that reconciles: each night hospital, ledger and cloud are compared, and what may be mended is mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas import State
+
+from flows.desk import Desk
+from flows.errors import FlowsError, TerminalError, TransientError
+from flows.reconciliation.compare import Reconciled, reconciled
+from flows.reconciliation.heal import Healing
+from flows.reconciliation.page import rows, sentence
+from flows.records import StudyOutcome
+from flows.run import recorded_run
+from flows.sites import load_sites
+
+__all__ = ["healed", "reconcile"]
+
+
+@task(name="heal study", task_run_name="study {label}", persist_result=False)
+def heal_study(label: str, healing: Healing) -> StudyOutcome | None:
+    """Mend one study; `label` is how the ledger's token of it ends."""
+    return healed(healing)
+
+
+@flow(name="reconcile", flow_run_name="{site} · reconciliation", persist_result=False, retries=0)
+def reconcile(site: str, heal: bool = True) -> State[Any] | None:
+    """Compare hospital, ledger and cloud, record what differs, and mend what may be mended alone.
+
+    Parameters
+    ----------
+    site : str
+        A name of the sites file.
+    heal : bool
+        Whether anything is mended; without it, all is only found and recorded.
+    """
+    sites = load_sites(only=site)
+    with recorded_run(sites, site, "reconciliation") as (desk, tally):
+        try:
+            desk.check()
+            result = reconciled(desk, sites.names, _heal if heal else None)
+        except TransientError as error:
+            tally.stops(error)
+        else:
+            tally.outcomes += result.healed.values()
+            tally.errors += result.errors
+            get_run_logger().info("%s: %s", site, sentence(result))
+            _publish(desk, result)
+        return tally.ending()
+
+
+def healed(healing: Healing) -> StudyOutcome | None:
+    """Mend a study; of an error that nobody foresaw tell the type alone: Prefect keeps every text it sees."""
+    try:
+        return healing()
+    except FlowsError:
+        raise
+    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
+        name = type(unforeseen).__name__
+    # Outside the except block, so that not even __context__ holds it.
+    raise TerminalError(f"a study could not be mended in a way that nobody foresaw ({name}). Report it")
+
+
+def _heal(work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
+    result = heal_study(work[-8:], healing, return_state=True).result(raise_on_failure=False)
+    return result if isinstance(result, (StudyOutcome, FlowsError)) else None
+
+
+def _publish(desk: Desk, result: Reconciled) -> None:
+    """Leave the table in Prefect; the ledger has it all, so a server that refuses it makes no good run a bad one."""
+    names = {one.work: one.work for one in result.differences} if desk.anonymizer.retains_uids else {}
+    try:
+        create_table_artifact(
+            key=f"reconcile-{desk.site}", table=rows(result, names), description=f"**{desk.site}**: {sentence(result)}"
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the data is recorded
+        get_run_logger().warning("the table could not be left in Prefect (%s)", type(error).__name__)
