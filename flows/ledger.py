@@ -27,6 +27,7 @@ from flows.links import Links
 from flows.records import (
     KINDS,
     Link,
+    Loaded,
     Record,
     Release,
     RunFinished,
@@ -126,6 +127,14 @@ class Ledger:
         with self._lock, self._guarded("read"):
             self._settled.refresh(self._records())
             return self._settled.first_key(site, project)
+
+    def loaded(self, site: str, project: str, work: str) -> Loaded:
+        """Return what all runs together loaded of one study.
+
+        What another process records meanwhile is seen after the next call of :meth:`settled`.
+        """
+        with self._lock, self._guarded("read"):
+            return self._settled.loaded(site, project, work)
 
     def release(self, releases: Sequence[Release]) -> None:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""

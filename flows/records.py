@@ -19,6 +19,8 @@ FoundBy = Literal["feed", "sweep", "first-look", "retry"]
 feed to go on from; it was held, and is tried again though it did not change."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
+Changed = Literal["gone", "replaced"]
+"""What a hospital did to an instance that was loaded: it deleted it; it has other bytes than those that were loaded."""
 
 _SCALARS = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", datetime: "TIMESTAMP"}
 
@@ -116,7 +118,15 @@ class Series(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance(Record):
-    """One source instance and what became of it; UIDs are pseudonyms, "" where none could be made."""
+    """One source instance and what became of it; UIDs are pseudonyms, "" where none could be made.
+
+    Attributes
+    ----------
+    source : str
+        Keyed token of the bytes that the output was made of, 16 characters; older records have none.
+    profile_digest, engine_version : str
+        What made the output; what a later run made of it again, byte by byte, that run's.
+    """
 
     sop_instance_uid: str
     series_instance_uid: str
@@ -126,6 +136,17 @@ class Instance(Record):
     size: int = 0
     sha256: str = ""
     md5: str = ""
+    source: str = ""
+    profile_digest: str = ""
+    engine_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceChange(Record):
+    """What the hospital did to an instance since it was loaded; the cloud keeps what it has."""
+
+    sop_instance_uid: str
+    change: Changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +202,8 @@ class StudyOutcome(Record):
     ----------
     instances : tuple of Instance
         Every source instance of the snapshot, those that an earlier run delivered included. Empty on a
-        study held or excluded whole: the outcome then speaks for all its `source_instances`.
+        study held or excluded whole of which nothing was loaded: the outcome then speaks for all its
+        `source_instances`.
     settings : str
         Keyed token of all that decides what becomes of a study: once it is another, what was held is tried again.
     release : str
@@ -194,6 +216,9 @@ class StudyOutcome(Record):
         Frames of reference, as pseudonyms, in which loaded instances stand.
     links : tuple of Link
         What became of UIDs, patient and dates of the loaded instances; later studies have to fit to it.
+    changes : tuple of SourceChange
+        Instances loaded by earlier runs that the hospital deleted or replaced since; none of those deleted is in
+        `instances`.
     """
 
     site: str
@@ -225,6 +250,7 @@ class StudyOutcome(Record):
     deliveries: tuple[Delivery, ...] = ()
     frames: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    changes: tuple[SourceChange, ...] = ()
     checks: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -245,6 +271,15 @@ class Release(Record):
     who: str
     why: str
     released_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What all runs together loaded of one study: each instance as the latest record has it that calls it loaded."""
+
+    patient_id: str = ""
+    instances: tuple[Instance, ...] = ()
+    frames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

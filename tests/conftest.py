@@ -15,6 +15,7 @@ SERVERS = {
     "test_deployments",
     "test_held_command",
     "test_hold_modes",
+    "test_late",
     "test_ledger",
     "test_one_run",
     "test_orthanc",
