@@ -8,6 +8,8 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
     one study, from the hospital to the cloud           study
+    what leaves while its study still arrives           early
+    what of that is withdrawn when the study is stable  withdrawal
     what of it may leave, and why the rest may not      proof
     references whose target did not come with it        pending
     what the cloud has of a study that comes again      copies

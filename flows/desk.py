@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
-from flows.sites import Hold, Sites
+from flows.sites import Hold, Release, Sites
 
-__all__ = ["Desk"]
+__all__ = ["ENGINE_VERSION", "THREADS", "Desk", "in_threads"]
 
 ENGINE_VERSION = version("entwash")
 # Enough to keep two cores and one Orthanc busy; more threads only wait for each other.
 THREADS = 8
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 class Named(Protocol):
@@ -42,7 +46,8 @@ class Named(Protocol):
 class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
-    `hold` says what one held instance holds: its study, or itself and what points at it. `stable_age` is the
+    `hold` says what one held instance holds: its study, or itself and what points at it. `release` says whether an
+    instance leaves before its study is stable: see :mod:`flows.early`. `stable_age` is the
     StableAge of the hospital's Orthanc, in seconds.
 
     Safe to use from many threads. A context manager: what it opened, it closes.
@@ -57,6 +62,7 @@ class Desk:
     spool: Path
     run_id: str
     hold: Hold = "study"
+    release: Release = "study"
     stable_age: int = 60
     _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -97,6 +103,7 @@ class Desk:
                 spool=sites.lineage / "spool",
                 run_id=run_id,
                 hold=site.hold,
+                release=site.release,
                 stable_age=site.stable_age,
                 _opened=opened.pop_all(),
             )
@@ -158,3 +165,14 @@ class Desk:
                 f"the spool folder beside the lineage cannot be written ({error.strerror}): make room on its disk. "
                 "It will be tried again"
             ) from None
+
+
+def in_threads(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
+    """Apply a function to each item, in the site's threads; the first failure stops what has not begun."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

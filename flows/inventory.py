@@ -15,7 +15,7 @@ from flows.errors import GoneError
 from flows.orthanc import StudyAtSite
 from flows.records import FoundBy, Seen, Settled
 
-__all__ = ["Inventory", "Work", "find_work"]
+__all__ = ["Inventory", "Work", "as_work", "find_work", "record_seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,11 @@ def record_seen(desk: Desk, found: list[Work]) -> None:
             for work in found
         ]
     )
+
+
+def as_work(desk: Desk, study: StudyAtSite) -> Work | None:
+    """Return a study as it is now, stable or not; None if it was deleted since it was listed."""
+    return next((replace(work, found_by="feed") for work in _work(desk, study, *_tokens(desk, study))), None)
 
 
 def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[Work]:

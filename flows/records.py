@@ -19,6 +19,7 @@ FoundBy = Literal["feed", "sweep", "first-look", "retry"]
 feed to go on from; it was held, and is tried again though it did not change."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
+EarlyEvent = Literal["leaving", "withdrawn", "complete"]
 Changed = Literal["gone", "replaced"]
 """What a hospital did to an instance that was loaded: it deleted it; it has other bytes than those that were loaded."""
 
@@ -274,6 +275,26 @@ class Release(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Early(Record):
+    """An instance is about to leave before its study is stable; it was withdrawn again; its study is complete.
+
+    That it came to the cloud is not recorded by itself: until its study has an outcome, it may be there or not.
+    """
+
+    site: str
+    project: str
+    work: str
+    run_id: str
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    md5: str
+    at: datetime
+    event: EarlyEvent = "leaving"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loaded:
     """What all runs together loaded of one study: each instance as the latest record has it that calls it loaded."""
 
@@ -298,6 +319,7 @@ KINDS: Final[Mapping[str, tuple[type[Record], ...]]] = {
     "seen": (Seen,),
     "studies": (StudyOutcome,),
     "releases": (Release,),
+    "early": (Early,),
 }
 """The folders of the ledger, and the records that each holds."""
 

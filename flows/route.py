@@ -9,6 +9,7 @@ from prefect.client.schemas import State
 
 from flows.artifacts import publish
 from flows.desk import Desk
+from flows.early import load_early
 from flows.errors import FlowsError, TerminalError, TransientError
 from flows.inventory import Work
 from flows.look import Look
@@ -16,6 +17,7 @@ from flows.records import StudyOutcome
 from flows.run import Tally, recorded_run
 from flows.sites import load_sites
 from flows.study import move
+from flows.withdrawal import withdraw_forsaken
 
 
 def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) -> bool:
@@ -65,6 +67,8 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
     sites = load_sites(only=site)
     with recorded_run(sites, site, trigger) as (desk, tally):
         desk.check()
+        if desk.release == "instance":
+            _load_early(desk, thorough=trigger != "doorbell")
         look = Look(desk, thorough=trigger != "doorbell")
         while found := look.find():
             get_run_logger().info("%s: %d studies to move", site, len(found))
@@ -72,6 +76,23 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
         look.over(waiting=bool(tally.waiting))
         publish(desk, tally)
         tally.raise_if_waiting()
+
+
+def _load_early(desk: Desk, *, thorough: bool) -> None:
+    """Load what arrived of studies that are not stable yet; what fails here comes with its study."""
+    try:
+        count = load_early(desk)
+        if thorough:
+            withdraw_forsaken(desk)
+    except FlowsError as error:
+        said = f"nothing more leaves early in this run: {error}"
+    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
+        said = f"instances could not leave early, in a way that nobody foresaw ({type(unforeseen).__name__}). Report it"
+    else:
+        if count:
+            get_run_logger().info("%s: %d instances left before their studies are stable", desk.site, count)
+        return
+    get_run_logger().warning("%s: %s", desk.site, said)
 
 
 def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:

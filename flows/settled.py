@@ -64,7 +64,7 @@ class SettledIndex:
         self._index = index
         self._connection = database.connect()
         self._known: set[str] = set()
-        self._is_read = False
+        self.is_read = False
 
     def close(self) -> None:
         """Release the memory; the file needs no closing."""
@@ -79,7 +79,7 @@ class SettledIndex:
             Names of all records of studies.
         """
         there = set(there)
-        if not self._is_read:
+        if not self.is_read:
             self._read()
         if self._known - there:  # somebody took records away; the index may not outlive them
             self._make_table()
@@ -113,7 +113,7 @@ class SettledIndex:
         return rows[0][0] or ""
 
     def loaded(self, site: str, project: str, work: str) -> Loaded:
-        """Return what was loaded of one study, as the records say that were known at the last :meth:`refresh`."""
+        """Return what was loaded of one study, by the records that were known at the last :meth:`refresh`."""
         rows = self._connection.execute(
             "SELECT record FROM settled WHERE site = ? AND project = ? AND work = ?", [site, project, work]
         ).fetchall()
@@ -138,7 +138,7 @@ class SettledIndex:
                 self._insert([self._index])
         rows = self._connection.execute("SELECT record FROM settled").fetchall()
         self._known = {record for (record,) in rows}
-        self._is_read = True
+        self.is_read = True
 
     def _make_table(self) -> None:
         self._connection.execute(

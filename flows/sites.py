@@ -33,6 +33,7 @@ from flows.sitesfile import (
     Closed,
     Hold,
     ProjectRow,
+    Release,
     ServerRow,
     SitesFile,
     beside,
@@ -41,7 +42,7 @@ from flows.sitesfile import (
     read_sites_file,
 )
 
-__all__ = ["Hold", "Project", "Records", "Server", "Site", "Sites", "load_records", "load_sites"]
+__all__ = ["Hold", "Project", "Records", "Release", "Server", "Site", "Sites", "load_records", "load_sites"]
 
 
 class Server(Closed):
@@ -73,7 +74,8 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `stable_age` is its Orthanc's StableAge, in seconds.
+    `release` says whether an instance leaves before its study is stable. `stable_age` is its Orthanc's StableAge, in
+    seconds.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Site(Closed):
     work_pool: str
     default_issuer: str
     hold: Hold
+    release: Release
     stable_age: int
 
 
@@ -175,6 +178,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 work_pool=row.work_pool or name,
                 default_issuer=row.default_issuer,
                 hold=row.hold or form.project.hold,
+                release=row.release or form.project.release,
                 stable_age=row.stable_age,
             )
             for name, row in form.sites.items()

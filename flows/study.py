@@ -10,19 +10,17 @@ that, and nothing that is held, or points at what is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from anonymizer import TWO_PATIENTS, Held, Identity, Report
 from anonymizer.folder import contents
 from anonymizer.gate import Examiner, Verdict
 from flows import records
 from flows.copies import Copies, standing, told_of_copies
-from flows.desk import THREADS, Desk
+from flows.desk import Desk, in_threads
 from flows.earlier import Before
 from flows.errors import TransientError
 from flows.inventory import Work
@@ -30,11 +28,9 @@ from flows.orthanc import InstanceAtSite, orthanc_id
 from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
+from flows.withdrawal import close, settle, withdraw
 
-__all__ = ["move"]
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
+__all__ = ["deliver", "move", "treat"]
 
 
 def move(desk: Desk, work: Work) -> records.StudyOutcome:
@@ -49,8 +45,9 @@ def move(desk: Desk, work: Work) -> records.StudyOutcome:
     """
     started = datetime.now(UTC)
     with desk.spooled() as spool:
-        outcome = _move(desk, work, started, spool)
+        outcome = settle(desk, work, _move(desk, work, started, spool))
     desk.ledger.record(outcome)
+    close(desk, work)
     return outcome
 
 
@@ -65,7 +62,7 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
     jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]
     examiner, copies = Examiner(), Copies(desk, work)
-    treated = _in_threads(lambda job: _treat(desk, examiner, copies, *job), jobs)
+    treated = in_threads(lambda job: treat(desk, examiner, copies, *job), jobs)
     outputs = [one for one in treated if isinstance(one, Output)]
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
@@ -80,7 +77,10 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
         return attempt.held(holds, identities, proof.verdict, standing=stands, changes=changes)
 
     references = _references(desk, proof.verdict, proof.proven, copies)
-    deliveries = _in_threads(lambda output: _deliver(desk, output), proof.proven)
+    # What arrived early under other rules would stand in the way.
+    now = {output.report.sop_instance_uid: output.report.md5 for output in proof.proven}
+    withdraw(desk, work.work, lambda one: now.get(one.sop_instance_uid, one.md5) == one.md5)
+    deliveries = in_threads(lambda output: deliver(desk, output), proof.proven)
     conflicts = conflicts_in(deliveries)
     loaded = [one.evidence for one in proof.proven if one.report.sop_instance_uid not in conflicts]
     return attempt.delivered(
@@ -114,12 +114,12 @@ def _references(
     """Ask the hospital for every target that did not come with the study, now or earlier."""
     loaded = copies.targets
     targets = sought(verdict.references, (output.evidence for output in proven), loaded)
-    answers = _in_threads(desk.hospital.has, list(targets.values()))
+    answers = in_threads(desk.hospital.has, list(targets.values()))
     there = {target for target, is_there in zip(targets, answers, strict=True) if is_there}
     return references_of(verdict.references, there, loaded)
 
 
-def _treat(desk: Desk, examiner: Examiner, copies: Copies, instance: InstanceAtSite, path: Path) -> Output | Kept:
+def treat(desk: Desk, examiner: Examiner, copies: Copies, instance: InstanceAtSite, path: Path) -> Output | Kept:
     """Extract and anonymize one instance, and let the gate look at both sides while they are at hand."""
     source = desk.hospital.fetch(instance.orthanc_id, size=instance.size, folder=path.parent)
     if len(source) != instance.size:
@@ -185,7 +185,8 @@ def _is_under_another_patient(desk: Desk, report: Report) -> bool:
     return bool(desk.cloud.studies_of(report.study_instance_uid) - {here})
 
 
-def _deliver(desk: Desk, output: Output) -> records.Delivery:
+def deliver(desk: Desk, output: Output) -> records.Delivery:
+    """Load one output, never over something else; return what the cloud says of it."""
     report = output.report
     there = orthanc_id(
         report.patient_id, report.study_instance_uid, report.series_instance_uid, report.sop_instance_uid
@@ -197,14 +198,3 @@ def _deliver(desk: Desk, output: Output) -> records.Delivery:
         outcome=delivery.outcome,
         delivered_at=datetime.now(UTC),
     )
-
-
-def _in_threads(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
-    """Apply a function to each item, in the site's threads; the first failure stops what has not begun."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        futures = [pool.submit(function, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise

@@ -9,6 +9,8 @@ CREATE VIEW raw.seen AS FROM read_parquet($seen, union_by_name = true, hive_part
 CREATE VIEW raw.studies AS FROM read_parquet($studies, union_by_name = true, hive_partitioning = false);
 CREATE VIEW raw.releases AS FROM read_parquet($releases, union_by_name = true, hive_partitioning = false);
 
+CREATE VIEW raw.early AS FROM read_parquet($early, union_by_name = true, hive_partitioning = false);
+
 -- The latest record of each study, with its lists.
 CREATE VIEW raw.latest AS
 FROM raw.studies
@@ -232,6 +234,31 @@ SELECT
     site, project, work, run_id, study_instance_uid,
     d.sop_instance_uid, d.cloud_md5, d.outcome, d.delivered_at, record
 FROM raw.studies, unnest(deliveries) AS t (d);
+
+-- What left before its study was stable. It is early until a record of its study calls it loaded, or it is withdrawn.
+CREATE VIEW early AS
+WITH loaded AS (
+    SELECT site, project, work, i.sop_instance_uid AS uid, min(finished_at) AS "at"
+    FROM raw.studies, unnest(instances) AS t (i)
+    WHERE i.status = 'loaded'
+    GROUP BY ALL
+),
+latest AS (
+    SELECT
+        *,
+        min("at") FILTER (WHERE event = 'leaving') OVER (PARTITION BY site, project, work, sop_instance_uid) AS first
+    FROM raw.early
+    QUALIFY row_number() OVER (PARTITION BY site, project, work, sop_instance_uid ORDER BY record DESC) = 1
+)
+SELECT
+    e.site, e.project, e.work, e.run_id, e.patient_id, e.study_instance_uid,
+    e.series_instance_uid, e.sop_instance_uid, e.md5,
+    CASE WHEN c.uid IS NOT NULL THEN 'complete' WHEN e.event = 'withdrawn' THEN 'withdrawn' ELSE 'early' END AS state,
+    e.first AS left_at,
+    CASE state WHEN 'complete' THEN c."at" WHEN 'withdrawn' THEN e."at" END AS settled_at
+FROM latest AS e
+LEFT JOIN loaded AS c
+    ON e.site = c.site AND e.project = c.project AND e.work = c.work AND e.sop_instance_uid = c.uid;
 
 CREATE VIEW checks AS
 SELECT
