@@ -2,11 +2,15 @@
 
 Data goes one way: extract, anonymize, gate, load, verify, record. What is asked, and by which room:
 
-    the flow: drain a site, one task a study            route
+    the flow: drain a site                              route
+    what was found is moved, or waits                   drain
+    who moves it: this process, or a cluster            hands
+    an end that is away costs no attempt                breaker
     one run: its beginning, its end, what it did        run
     what a run at one site works with                   desk
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
+    who works at what, so that nothing is done twice    leases
     one study, from the hospital to the cloud           study
     what leaves while its study still arrives           early
     what of that is withdrawn when the study is stable  withdrawal
@@ -20,6 +24,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     the tables that people query                        lineage, database  tables/lineage.sql
     what a run leaves in the Prefect UI                 artifacts
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
+    how often a request is put                          orthanc.attempts
     what an Orthanc says, and what it calls things      orthanc.records, orthanc.identifiers
     hospitals, cloud and project: the sites file        sites, sitesfile
     what can go wrong, and whether to try again         errors

@@ -14,6 +14,7 @@ from typing import Protocol, Self, TypeVar
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError
+from flows.leases import Leases
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.sites import Hold, Release, Sites
@@ -59,6 +60,7 @@ class Desk:
     cloud: Orthanc
     anonymizer: Anonymizer
     ledger: Ledger
+    leases: Leases
     spool: Path
     run_id: str
     hold: Hold = "study"
@@ -89,6 +91,7 @@ class Desk:
         except AnonymizerError as error:
             raise TerminalError(f"[sites.{name}] {error}") from None
         with contextlib.ExitStack() as opened:
+            pseudonyms = anonymizer.pseudonyms
             ledger = Ledger(sites.lineage)
             opened.callback(ledger.close)
             hospital = opened.enter_context(Orthanc(site.server, THREADS))
@@ -100,6 +103,7 @@ class Desk:
                 cloud=cloud,
                 anonymizer=anonymizer,
                 ledger=ledger,
+                leases=Leases(ledger.directory / ".leases", lambda of: pseudonyms.token("lease", name, of)),
                 spool=sites.lineage / "spool",
                 run_id=run_id,
                 hold=site.hold,
@@ -140,6 +144,20 @@ class Desk:
         TerminalError
             When a person must act first.
         """
+        self.check_key()
+        self.hospital.check()
+        self.cloud.check()
+
+    def check_key(self) -> None:
+        """Refuse another key than the project began with.
+
+        Raises
+        ------
+        LedgerError
+            The ledger cannot be read.
+        TerminalError
+            A person must put the right key back.
+        """
         key, first = self.anonymizer.pseudonyms.key_id, self.ledger.first_key(self.site, self.project)
         if first not in ("", key):
             # With another key everything gets other pseudonyms, and nothing of it can be compared with what was before.
@@ -147,8 +165,6 @@ class Desk:
                 f"[sites.{self.site}] key_file: holds the key {key}, and project {self.project} began with the key "
                 f"{first}. Put that one back, or give the data that leaves now a project of its own"
             )
-        self.hospital.check()
-        self.cloud.check()
 
     @contextlib.contextmanager
     def spooled(self) -> Iterator[Path]:

@@ -52,14 +52,12 @@ def load_early(desk: Desk) -> int:
     seq = _kept(path)
     if seq is None or seq > last:
         seq = max(0, last - _RECENT)
-    settled = desk.ledger.settled(desk.site, desk.project)
     count, is_done = 0, False
     while not is_done:
         page = desk.hospital.arrivals(seq)
         for study, instances in _by_study(desk, page.rows):
             work = as_work(desk, study)
-            # What is held would be withdrawn again.
-            if work and (work.work not in settled or settled[work.work].status == "loaded"):
+            if work:
                 count += _load(desk, work, instances)
         is_done = page.done or page.last <= seq
         if page.last > seq:
@@ -90,9 +88,23 @@ def _described(desk: Desk, change: Change) -> tuple[StudyAtSite, InstanceAtSite]
 
 
 def _load(desk: Desk, work: Work, instances: Sequence[InstanceAtSite]) -> int:
-    copies, before = Copies(desk, work), Before(desk.anonymizer, desk.ledger, desk.site)
-    batches = (instances[start : start + _BATCH] for start in range(0, len(instances), _BATCH))
-    return sum(_load_batch(desk, work, batch, copies, before) for batch in batches)
+    with desk.leases.take(work.work) as is_ours:
+        if not is_ours or _is_elsewhere(desk, work):
+            return 0
+        copies, before = Copies(desk, work), Before(desk.anonymizer, desk.ledger, desk.site)
+        batches = (instances[start : start + _BATCH] for start in range(0, len(instances), _BATCH))
+        return sum(_load_batch(desk, work, batch, copies, before) for batch in batches)
+
+
+def _is_elsewhere(desk: Desk, work: Work) -> bool:
+    """Tell whether a study is stable by now or gone, which others see to, or held: it would be withdrawn again."""
+    settled = desk.ledger.settled_study(desk.site, desk.project, work.work)
+    if settled and settled.status != "loaded":
+        return True
+    try:
+        return desk.hospital.study(work.orthanc_id).stable
+    except GoneError:
+        return True
 
 
 def _load_batch(desk: Desk, work: Work, instances: Sequence[InstanceAtSite], copies: Copies, before: Before) -> int:

@@ -3,7 +3,8 @@
 The exception type decides every retry; nothing else does::
 
     FlowsError
-    ├── TransientError          try again: the other end is away, slow, broken or full
+    ├── TransientError          try again: it failed, and may not the next time
+    │   ├── AwayError           the other end is away, slow, broken or full: all of its work waits
     │   ├── GoneError           it is no longer there: deleted at the other end meanwhile
     │   └── LedgerError         the ledger could not be written or read; nothing was recorded by halves
     ├── NotBegunError           a run that a person asked for could not begin
@@ -18,6 +19,7 @@ path with one, or a password, because messages travel into logs and into Prefect
 from __future__ import annotations
 
 __all__ = [
+    "AwayError",
     "FlowsError",
     "GoneError",
     "LedgerError",
@@ -35,6 +37,29 @@ class FlowsError(Exception):
 
 class TransientError(FlowsError):
     """Tell that trying again later may help, and that nothing is lost until then."""
+
+
+class AwayError(TransientError):
+    """Tell that the other end answers nobody at the moment, or not well.
+
+    Parameters
+    ----------
+    message : str
+        For a person.
+    section : str
+        The end, as the sites file calls it: `cloud`, or `sites.NAME`.
+    full : bool
+        Its disk is full: it answers, and cannot take anything.
+    """
+
+    def __init__(self, message: str, section: str, *, full: bool = False) -> None:
+        super().__init__(message)
+        self.section = section
+        self.full = full
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes whole."""
+        return _away, (str(self), self.section, self.full)
 
 
 class GoneError(TransientError):
@@ -59,3 +84,7 @@ class SitesError(TerminalError):
 
 class RefusedError(TerminalError):
     """Tell that an Orthanc refused one request for what it holds, such as bytes that it cannot read."""
+
+
+def _away(message: str, section: str, full: bool) -> AwayError:
+    return AwayError(message, section, full=full)

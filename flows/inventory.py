@@ -15,7 +15,7 @@ from flows.errors import GoneError
 from flows.orthanc import StudyAtSite
 from flows.records import FoundBy, Seen, Settled
 
-__all__ = ["Inventory", "Work", "as_work", "find_work", "record_seen"]
+__all__ = ["Inventory", "Work", "as_work", "find_work", "is_settled", "record_seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Inventory:
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
-            if snapshot in self._tried or _is_settled(settled, snapshot, self._settings, release):
+            if snapshot in self._tried or is_settled(settled, snapshot, self._settings, release):
                 continue
             self._tried.add(snapshot)
             is_new = settled is None or settled.snapshot != snapshot
@@ -174,7 +174,7 @@ def _tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     return token("work", study.orthanc_id), token("snapshot", *state)
 
 
-def _is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:
+def is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:
     """Tell whether the ledger has an outcome for this very state of a study.
 
     What was held is tried again once profile, engine or settings changed, and once somebody released it: that is how

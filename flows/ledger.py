@@ -123,6 +123,13 @@ class Ledger:
             self._knows_all_links = False
             return self._settled.latest(site, project)
 
+    def settled_study(self, site: str, project: str, work: str) -> Settled | None:
+        """Return the latest outcome of one study, by its work token; None if it has none."""
+        with self._lock, self._guarded("read"):
+            self._settled.refresh(self._records())
+            self._knows_all_links = False
+            return self._settled.latest(site, project, work).get(work)
+
     def first_key(self, site: str, project: str) -> str:
         """Return the id of the key that made what a site loaded first for a project; "" if nothing was loaded."""
         with self._lock, self._guarded("read"):

@@ -70,6 +70,8 @@ class RunFinished(Record):
         Instances.
     waiting : int
         Studies that the run left for a later one.
+    event : str
+        `waiting` if it left something because an end, or the ledger, could not be worked with.
     """
 
     run_id: str
@@ -82,7 +84,7 @@ class RunFinished(Record):
     held: int
     waiting: int
     seconds: float
-    event: Literal["finished", "failed"] = "finished"
+    event: Literal["finished", "waiting", "failed"] = "finished"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.client.schemas import State
 
 from flows.artifacts import publish
 from flows.desk import Desk
+from flows.drain import Drain
 from flows.early import load_early
-from flows.errors import FlowsError, TerminalError, TransientError
-from flows.inventory import Work
+from flows.errors import FlowsError, TransientError
+from flows.hands import task_runner
 from flows.look import Look
-from flows.records import StudyOutcome
+from flows.records import Trigger
 from flows.run import Tally, recorded_run
 from flows.sites import load_sites
-from flows.study import move
 from flows.withdrawal import withdraw_forsaken
 
 
-def _worth_another_try(_task: object, _run: object, state: State[StudyOutcome]) -> bool:
-    return isinstance(state.result(raise_on_failure=False), TransientError)
-
-
-@task(
-    name="move study",
-    task_run_name="study {label}",
-    retries=2,
-    retry_delay_seconds=[2, 8],
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_worth_another_try,
+@flow(
+    name="route",
+    flow_run_name="{site} · {trigger}",
+    task_runner=task_runner(),
     persist_result=False,
+    retries=0,
 )
-def move_study(label: str, desk: Desk, work: Work) -> StudyOutcome:
-    """Move one study; `label` is how it ends that Prefect calls it by."""
-    outcome = _moved(desk, work)
-    said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status
-    get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, outcome.source_instances, outcome.seconds)
-    return outcome
-
-
-def _moved(desk: Desk, work: Work) -> StudyOutcome:
-    """Move a study; of an error that nobody foresaw tell the type alone: Prefect keeps every text it sees."""
-    try:
-        return move(desk, work)
-    except FlowsError:
-        raise
-    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
-        name = type(unforeseen).__name__
-    # Outside the except block, so that not even __context__ holds it.
-    raise TerminalError(f"a study failed in a way that nobody foresaw ({name}); it stays in flight. Report it")
-
-
-@flow(name="route", flow_run_name="{site} · {trigger}", persist_result=False, retries=0)
-def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manual") -> None:
+def route(site: str, trigger: Trigger = "manual") -> State[Any] | None:
     """Drain a site: move every stable study that the ledger has no outcome for.
 
     Parameters
@@ -66,16 +39,28 @@ def route(site: str, trigger: Literal["doorbell", "schedule", "manual"] = "manua
     """
     sites = load_sites(only=site)
     with recorded_run(sites, site, trigger) as (desk, tally):
-        desk.check()
+        try:
+            _drain(desk, tally, trigger)
+        except TransientError as error:
+            tally.stops(error)
+        publish(desk, tally)
+        return tally.ending()
+
+
+def _drain(desk: Desk, tally: Tally, trigger: Trigger) -> None:
+    """Look and move, until there is nothing left."""
+    with desk.leases.share("live"):
+        desk.check_key()
+        drain = Drain(desk, tally)
+        drain.begin()
         if desk.release == "instance":
             _load_early(desk, thorough=trigger != "doorbell")
         look = Look(desk, thorough=trigger != "doorbell")
         while found := look.find():
-            get_run_logger().info("%s: %d studies to move", site, len(found))
-            _drain(desk, found, tally)
-        look.over(waiting=bool(tally.waiting))
-        publish(desk, tally)
-        tally.raise_if_waiting()
+            get_run_logger().info("%s: %d studies to move", desk.site, len(found))
+            drain.move(found)
+        look.over(waiting=tally.is_incomplete)
+        drain.end()
 
 
 def _load_early(desk: Desk, *, thorough: bool) -> None:
@@ -93,14 +78,3 @@ def _load_early(desk: Desk, *, thorough: bool) -> None:
             get_run_logger().info("%s: %d instances left before their studies are stable", desk.site, count)
         return
     get_run_logger().warning("%s: %s", desk.site, said)
-
-
-def _drain(desk: Desk, found: list[Work], tally: Tally) -> None:
-    """Move studies one after the other: each fills the machine by itself."""
-    for work in found:
-        state = move_study(desk.told(work)[-8:], desk, work, return_state=True)
-        result = state.result(raise_on_failure=False)
-        if isinstance(result, StudyOutcome):
-            tally.settled(result)
-        else:
-            tally.waits(work, result)

@@ -7,18 +7,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
+from prefect.client.schemas import State
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows.desk import Desk
 from flows.errors import FlowsError, TerminalError, TransientError
 from flows.inventory import Work
-from flows.records import RunFinished, RunStarted, StudyOutcome, Trigger
+from flows.records import RunFinished, RunStarted, Settled, StudyOutcome, Trigger
 from flows.sites import Sites
 
-__all__ = ["Tally", "recorded_run"]
+__all__ = ["WAITING", "Elsewhere", "Result", "Tally", "Waits", "recorded_run"]
+
+WAITING = "Waiting"
+"""The state of a run, or of a study's task, that left something in flight for which nobody has to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A study stays in flight, for this reason."""
+
+    error: TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another worker moves the study at this moment."""
+
+
+Result: TypeAlias = StudyOutcome | Waits | Elsewhere | Settled
+"""What became of a study in a run; `Settled` says that another worker settled it since it was found."""
 
 
 @dataclass
@@ -28,11 +49,17 @@ class Tally:
     site: str
     outcomes: list[StudyOutcome] = field(default_factory=list)
     waiting: list[Work] = field(default_factory=list)
+    elsewhere: list[Work] = field(default_factory=list)
     errors: list[FlowsError] = field(default_factory=list)
 
-    def settled(self, outcome: StudyOutcome) -> None:
-        """Count a study that has an outcome."""
-        self.outcomes.append(outcome)
+    def counts(self, work: Work, result: object) -> None:
+        """Count a study by what became of it; whatever is no result is what went wrong."""
+        if isinstance(result, StudyOutcome):
+            self.outcomes.append(result)
+        elif isinstance(result, Elsewhere):
+            self.elsewhere.append(work)
+        elif not isinstance(result, Settled):
+            self.waits(work, result.error if isinstance(result, Waits) else result)
 
     def waits(self, work: Work, error: object) -> None:
         """Count a study that stays in flight, and why; of an unforeseen error only the type is told."""
@@ -40,6 +67,10 @@ class Tally:
         if not isinstance(error, FlowsError):
             name = type(error).__name__
             error = TerminalError(f"a study failed in a way that nobody foresaw ({name}); see the task's log")
+        self.errors.append(error)
+
+    def stops(self, error: TransientError) -> None:
+        """Note why the run could not go on."""
         self.errors.append(error)
 
     @property
@@ -52,17 +83,27 @@ class Tally:
         """Count the instances of settled studies that stay at the hospital."""
         return sum(outcome.source_instances for outcome in self.outcomes) - self.loaded
 
-    def raise_if_waiting(self) -> None:
-        """End the run as failed when a study waits: what waits is to be seen.
+    @property
+    def is_incomplete(self) -> bool:
+        """Tell whether the next run has to find again what this one found."""
+        return bool(self.waiting or self.elsewhere)
+
+    def ending(self) -> State[Any] | None:
+        """Return the state that the run ends in: `Waiting` if it left something for which nobody has to act.
 
         Raises
         ------
-        FlowsError
-            With the first reason, and how many studies wait.
+        TerminalError
+            A person must act: the run is to be seen as failed.
         """
-        if self.errors:
-            kind = TransientError if all(isinstance(error, TransientError) for error in self.errors) else TerminalError
-            raise kind(f"{len(self.waiting)} studies of {self.site} wait for the next run. {self.errors[0]}")
+        if not self.errors:
+            return None
+        terminal = next((error for error in self.errors if not isinstance(error, TransientError)), None)
+        waiting = f"{len(self.waiting)} studies of {self.site} wait for the next run. " if self.waiting else ""
+        said = f"{waiting}{terminal or self.errors[0]}"
+        if terminal:
+            raise TerminalError(said)
+        return Completed(name=WAITING, message=said)
 
 
 @contextmanager
@@ -78,10 +119,10 @@ def recorded_run(sites: Sites, site: str, trigger: Trigger) -> Iterator[tuple[De
             RunStarted(run_id=run_id, site=site, project=desk.project, trigger=trigger, at=datetime.now(UTC))
         )
         tally = Tally(site)
-        event: Literal["finished", "failed"] = "failed"
+        event: Literal["finished", "waiting", "failed"] = "failed"
         try:
             yield desk, tally
-            event = "finished"
+            event = "waiting" if tally.errors else "finished"
         finally:
             desk.ledger.finished(
                 RunFinished(

@@ -6,8 +6,9 @@ import httpx
 from prefect.settings import PREFECT_API_URL
 
 from flows.desk import Desk
-from flows.errors import FlowsError, NotBegunError, SitesError
+from flows.errors import FlowsError, NotBegunError, SitesError, TransientError
 from flows.route import route
+from flows.run import WAITING
 from flows.sites import load_sites
 
 __all__ = ["run_here"]
@@ -38,7 +39,10 @@ def run_here(site: str) -> None:
         # A worker would try again; whoever sits at a terminal is told what to do.
         raise NotBegunError(str(error).removesuffix("It will be tried again").rstrip(". ")) from None
     _check_prefect()
-    route(site)
+    state = route(site, return_state=True)
+    if state.name == WAITING:
+        raise TransientError(str(state.message))
+    state.result()
 
 
 def _check_prefect() -> None:

@@ -91,13 +91,13 @@ class SettledIndex:
             with database.beside(self._index) as hidden:
                 database.copy(self._connection, "SELECT * FROM settled", hidden)
 
-    def latest(self, site: str, project: str) -> dict[str, Settled]:
-        """Return the latest outcome of every study of a site, by its work token."""
+    def latest(self, site: str, project: str, work: str | None = None) -> dict[str, Settled]:
+        """Return the latest outcome of every study of a site, or of one, by its work token."""
         rows = self._connection.execute(
             "SELECT work, snapshot, status, reason, coalesce(settings, ''), coalesce(release, '')"
-            " FROM settled WHERE site = ? AND project = ?"
+            " FROM settled WHERE site = $1 AND project = $2 AND ($3 IS NULL OR work = $3)"
             " QUALIFY row_number() OVER (PARTITION BY work ORDER BY record DESC) = 1",
-            [site, project],
+            [site, project, work],
         ).fetchall()
         return {
             work: Settled(snapshot=snapshot, status=status, reason=reason, settings=settings, release=release)

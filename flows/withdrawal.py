@@ -72,7 +72,12 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     if works:
         token = desk.anonymizer.pseudonyms.token
         works -= {token("work", study.orthanc_id) for study in desk.hospital.studies()}
-    return sum(withdraw(desk, work, lambda _one: False) for work in sorted(works))
+    return sum(_withdraw_all(desk, work) for work in sorted(works))
+
+
+def _withdraw_all(desk: Desk, work: str) -> int:
+    with desk.leases.take(work) as is_ours:
+        return withdraw(desk, work, lambda _one: False) if is_ours else 0
 
 
 def settle(desk: Desk, work: Work, outcome: records.StudyOutcome) -> records.StudyOutcome:

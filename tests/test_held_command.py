@@ -19,10 +19,11 @@ from pydicom.dataset import Dataset
 from typer.testing import Result
 
 from deployments.demo import studies
-from flows import artifacts, lineage, route
+from flows import artifacts, hands, lineage
+from flows.drain import Drain
 from flows.errors import TransientError
 from flows.inventory import find_work
-from flows.run import Tally
+from flows.run import Tally, Waits
 from flows.study import move
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts, emptied
@@ -414,14 +415,14 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
 
     def moved(label: str, *_: object, **__: object) -> SimpleNamespace:
         told.append(label)
-        return SimpleNamespace(result=lambda **_: TransientError("it will be tried again"))
+        return SimpleNamespace(result=lambda **_: Waits(TransientError("it will be tried again")))
 
-    monkeypatch.setattr(route, "move_study", moved)
+    monkeypatch.setattr(hands, "move_study", moved)
     with held.desk(profile=str(own)) as desk:
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
         artifacts._create(desk, tally)
-        route._drain(desk, [work], Tally("north"))
+        Drain(desk, Tally("north")).move([work])
 
     (outcome,) = tally.outcomes
     assert (outcome.status, outcome.study_instance_uid) == ("held", work.source_uid)

@@ -21,9 +21,9 @@ from anonymizer import folder as anonymizer_folder
 from deployments.demo import studies
 from flows import lineage
 from flows.errors import TerminalError, TransientError
+from flows.hands import moved
 from flows.inventory import find_work
 from flows.orthanc import Orthanc, client
-from flows.route import _moved
 from flows.sites import Server
 from flows.study import move
 from tests.cases import case
@@ -240,7 +240,7 @@ def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(place: Place) -> 
     with place.desk() as desk, Amiss(place.hospital.server(section="sites.north"), _fail) as amiss:
         (work,) = find_work(desk, set())
         with pytest.raises(TerminalError, match="ValueError") as caught:
-            _moved(replace(desk, hospital=amiss), work)
+            moved(replace(desk, hospital=amiss), work)
     assert caught.value.__context__ is None
     assert name not in "".join(traceback.format_exception(caught.value))
 

@@ -23,8 +23,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from flows import errors
-from flows.errors import FlowsError, GoneError, RefusedError, TerminalError, TransientError
-from flows.orthanc import Change, Delivery, Orthanc, orthanc_id
+from flows.errors import AwayError, FlowsError, GoneError, RefusedError, TerminalError, TransientError
+from flows.orthanc import Attempts, Change, Delivery, Orthanc, orthanc_id
 from flows.orthanc.client import _PAGE
 from flows.sites import Server
 from tests.cases import case
@@ -32,6 +32,9 @@ from tests.orthanc_server import PASSWORD, OrthancServer
 
 ROOT = "1.2.826.0.1.3680043.8.498"
 PLANTED = "0badc0de-0badc0de-0badc0de-0badc0de-0badc0de"  # an Orthanc identifier that no message may show
+
+ONCE = Attempts(pauses=())
+QUICK = Attempts(pauses=(0.0, 0.01))
 
 
 class Instance:
@@ -111,7 +114,7 @@ QUESTIONS: dict[str, Callable[[Orthanc], object]] = {
 
 def failure(server: Server, question: str) -> FlowsError:
     """Ask and return the error, after a look at what it and its surroundings would show in a log."""
-    with Orthanc(server) as orthanc, pytest.raises(FlowsError) as caught:
+    with Orthanc(server, attempts=ONCE) as orthanc, pytest.raises(FlowsError) as caught:
         QUESTIONS[question](orthanc)
     error = caught.value
     assert server.place in str(error)
@@ -138,14 +141,14 @@ def test_an_orthanc_that_is_away_is_worth_another_attempt(server: OrthancServer,
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can take the port
         error = failure(server.server(url=f"http://127.0.0.1:{unused.getsockname()[1]}"), question)
-    assert type(error) is TransientError
+    assert type(error) is AwayError
     assert "nothing listens there" in str(error)
 
 
 def test_an_address_that_no_name_service_knows_is_told_as_such(server: OrthancServer) -> None:
     for question in ("check", "fetch"):
         error = failure(server.server(url="http://orthanc.invalid:8042"), question)
-        assert type(error) is TransientError
+        assert type(error) is AwayError
         assert "name" in str(error)
 
 
@@ -212,22 +215,22 @@ def orthanc_error(code: int) -> str:
 @pytest.mark.parametrize(
     ("reply", "kind", "hint"),
     [
-        (answer("500 Internal Server Error", orthanc_error(13)), TransientError, "Orthanc error 13"),
-        (answer("502 Bad Gateway", f"<html>{PLANTED}</html>"), TransientError, "502"),
-        (answer("429 Too Many Requests"), TransientError, "429"),
-        (answer("507 Insufficient Storage"), TransientError, "disk is full"),
-        (answer("500 Internal Server Error", orthanc_error(14)), TransientError, "disk is full"),
-        (answer("500 Internal Server Error", "database or disk is full"), TransientError, "disk is full"),
+        (answer("500 Internal Server Error", orthanc_error(13)), AwayError, "Orthanc error 13"),
+        (answer("502 Bad Gateway", f"<html>{PLANTED}</html>"), AwayError, "502"),
+        (answer("429 Too Many Requests"), AwayError, "429"),
+        (answer("507 Insufficient Storage"), AwayError, "disk is full"),
+        (answer("500 Internal Server Error", orthanc_error(14)), AwayError, "disk is full"),
+        (answer("500 Internal Server Error", "database or disk is full"), AwayError, "disk is full"),
         (answer("403 Forbidden"), TerminalError, "refused"),
         (answer("302 Found", headers=f"Location: http://127.0.0.1:1/{PLANTED}\r\n"), TerminalError, "redirect"),
         (answer("400 Bad Request", orthanc_error(15)), RefusedError, "Orthanc error 15"),
-        (b"", TransientError, "connection broke"),
+        (b"", AwayError, "connection broke"),
         (
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 99\r\n\r\nshort",
-            TransientError,
+            AwayError,
             "connection broke",
         ),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", TransientError, "connection broke"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", AwayError, "connection broke"),
     ],
 )
 def test_every_answer_that_is_none_says_whether_to_try_again(
@@ -259,10 +262,44 @@ def test_a_connection_that_orthanc_closed_while_idle_costs_no_attempt() -> None:
 
 
 @case(104)
-def test_a_server_that_keeps_hanging_up_is_asked_twice_and_no_more() -> None:
-    with answering(b"") as (server, asked):
-        failure(server, "fetch")
-    assert len(asked) == 2
+def test_an_end_that_keeps_hanging_up_is_asked_a_few_times_and_no_more() -> None:
+    for question in ("fetch", "check"):
+        with answering(b"") as (server, asked), Orthanc(server, attempts=QUICK) as orthanc, pytest.raises(AwayError):
+            QUESTIONS[question](orthanc)
+        assert len(asked) == 1 + len(QUICK.pauses)
+
+
+@case(104)
+@pytest.mark.parametrize("failing", [answer("503 Service Unavailable"), answer("500 Internal Server Error"), b""])
+def test_an_end_that_fails_now_and_then_costs_no_study(failing: bytes) -> None:
+    with answering(failing, failing, answer("200 OK", "bytes")) as (server, asked), Orthanc(server) as orthanc:
+        assert orthanc.fetch("a") == b"bytes"
+    assert len(asked) == 3
+
+
+def test_an_end_that_is_full_and_one_that_refuses_are_not_asked_again() -> None:
+    for reply in (answer("507 Insufficient Storage"), answer("400 Bad Request"), answer("401 Unauthorized")):
+        with answering(reply) as (server, asked), Orthanc(server) as orthanc, pytest.raises(FlowsError):
+            orthanc.store(b"bytes")
+        assert len(asked) == 1
+
+
+def test_an_end_that_is_slow_is_not_asked_again_when_patience_is_over() -> None:
+    asked: list[float] = []
+
+    def slow() -> None:
+        asked.append(time.monotonic())
+        time.sleep(0.2)
+        raise AwayError("slow", "cloud")
+
+    with pytest.raises(AwayError):
+        Attempts(patience=0.1).at(slow)
+    assert len(asked) == 1
+
+
+def test_an_end_that_is_away_is_told_whole_in_another_process() -> None:
+    error = pickle.loads(pickle.dumps(AwayError("away", "sites.north", full=True)))  # noqa: S301 - our own bytes
+    assert (type(error), str(error), error.section, error.full) == (AwayError, "away", "sites.north", True)
 
 
 @case(105)

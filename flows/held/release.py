@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from flows.errors import FlowsError, NotBegunError
+from flows.hands import moved
 from flows.held.studies import HeldStudy
 from flows.inventory import find_work
 from flows.ledger import Ledger
 from flows.records import Release
 from flows.run import Tally, recorded_run
 from flows.sites import Sites
-from flows.study import move
 
 __all__ = ["account", "check_text", "record", "try_now"]
 
@@ -80,9 +80,7 @@ def try_now(sites: Sites, studies: Sequence[HeldStudy]) -> Tally:
         desk.check()
         for work in find_work(desk, set(), only={study.work for study in studies}):
             try:
-                tally.settled(move(desk, work))
+                tally.counts(work, moved(desk, work))
             except FlowsError as error:
                 tally.waits(work, error)
-            except Exception as unforeseen:  # noqa: BLE001 - of which only the type is told
-                tally.waits(work, unforeseen)
     return tally

@@ -6,6 +6,7 @@ five times as many instances a second as httpx does, which pyorthanc stands on.
 
 from __future__ import annotations
 
+from flows.orthanc.attempts import Attempts
 from flows.orthanc.client import Orthanc
 from flows.orthanc.identifiers import orthanc_id
 from flows.orthanc.records import (
@@ -20,6 +21,7 @@ from flows.orthanc.records import (
 )
 
 __all__ = [
+    "Attempts",
     "Change",
     "Changes",
     "Delivery",

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from flows.errors import FlowsError, GoneError, TerminalError, TransientError
+from flows.orthanc.attempts import Attempts
 from flows.orthanc.records import (
     Change,
     Changes,
@@ -49,6 +50,8 @@ class Orthanc:
         Where, and as whom.
     threads
         How many threads move bulk bytes at once.
+    attempts
+        How often each request is put.
 
     Raises
     ------
@@ -57,9 +60,9 @@ class Orthanc:
         deleted at the other end meanwhile.
     """
 
-    def __init__(self, server: Server, threads: int = 8) -> None:
+    def __init__(self, server: Server, threads: int = 8, attempts: Attempts = Attempts()) -> None:  # noqa: B008 - frozen
         self._server = server
-        self._wire = Wire(server, threads)
+        self._wire = Wire(server, threads, attempts)
 
     def __repr__(self) -> str:
         return f"Orthanc({self._server.place})"

@@ -22,7 +22,8 @@ import httpx
 import pyorthanc  # type: ignore[import-untyped]  # it ships no py.typed
 import urllib3
 
-from flows.errors import FlowsError, GoneError, RefusedError, TerminalError, TransientError
+from flows.errors import AwayError, FlowsError, GoneError, RefusedError, TerminalError
+from flows.orthanc.attempts import Attempts
 from flows.sites import Server
 
 __all__ = ["Answer", "Wire"]
@@ -32,6 +33,7 @@ READ_SECONDS = 60.0
 
 _PART = 1 << 20
 _AGAIN = "It will be tried again"
+_FAULTS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, urllib3.exceptions.HTTPError, HTTPException, OSError)
 _DISK = {11, 14}  # FullStorage and CannotWriteFile in Orthanc's OrthancFramework/Sources/Enumerations.h
 
 for _name in ("httpx", "httpcore", "urllib3"):
@@ -61,10 +63,13 @@ class Wire:
         Where, and as whom.
     threads
         How many connections bulk bytes may use at once; further threads wait for one.
+    attempts
+        How often each request is put: each may come twice without harm.
     """
 
-    def __init__(self, server: Server, threads: int) -> None:
+    def __init__(self, server: Server, threads: int, attempts: Attempts) -> None:
         self._server = server
+        self._attempts = attempts
         # Both clients trust the machine's own certificates and read no proxy variable.
         trust = ssl.create_default_context()
         password = server.password.get_secret_value()
@@ -105,26 +110,20 @@ class Wire:
         question
             A call of one of pyorthanc's methods.
         """
-        try:
+
+        def answer() -> Answer:
             response = question()
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as fault:
-            error = self._unreached(what, fault)
-        else:
             assert isinstance(response, httpx.Response)  # noqa: S101 - return_raw_response is set
-            return self._judged(what, Answer(response.status_code, response.content))
-        raise error  # outside the except block: not even __context__ holds the client's own exception
+            return Answer(response.status_code, response.content)
+
+        return self._attempts.at(lambda: self._answered(what, answer))
 
     def carry(self, what: str, method: str, path: str, body: bytes | mmap | None = None) -> Answer:
-        """Send or get bulk bytes by urllib3.
-
-        A connection that broke is tried once more on a fresh one: Orthanc closes idle connections after
-        a second, and one may close at the very moment when we use it. Each of our requests may be sent
-        twice without harm.
-        """
-        return self._twice(what, lambda: self._sent(method, path, body))
+        """Send or get bulk bytes by urllib3."""
+        return self._attempts.at(lambda: self._answered(what, lambda: self._sent(method, path, body)))
 
     def download(self, what: str, path: str, file: IO[bytes]) -> None:
-        """Get bulk bytes into a file, a little at a time; a broken connection is tried once more, as above."""
+        """Get bulk bytes into a file, a little at a time."""
 
         def answer() -> Answer:
             file.seek(0)
@@ -141,20 +140,20 @@ class Wire:
             finally:
                 response.release_conn()
 
-        self._twice(what, answer)
+        self._attempts.at(lambda: self._answered(what, answer))
         file.flush()
 
-    def _twice(self, what: str, answer: Callable[[], Answer]) -> Answer:
+    def _answered(self, what: str, answer: Callable[[], Answer]) -> Answer:
+        """Return a good answer; raise for any other, and for none."""
         try:
-            try:
-                found = answer()
-            except urllib3.exceptions.ProtocolError:
-                found = answer()
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as fault:
+            found = answer()
+        except _FAULTS as fault:
             error = self._unreached(what, fault)
         else:
-            return self._judged(what, found)
-        raise error  # outside the except block, as above
+            if 200 <= found.status < 300:
+                return found
+            error = self._refused(what, found)
+        raise error  # outside the except block: not even __context__ holds the client's own exception
 
     def _sent(self, method: str, path: str, body: bytes | mmap | None) -> Answer:
         # A view, or urllib3 would take what is mapped for a file of unknown length.
@@ -172,12 +171,6 @@ class Wire:
         """Make the error for what was deleted at the other end."""
         return GoneError(f"The Orthanc at {self._server.place} cannot give {what}: it was deleted there meanwhile")
 
-    def _judged(self, what: str, answer: Answer) -> Answer:
-        """Return a good answer; raise for any other."""
-        if 200 <= answer.status < 300:
-            return answer
-        raise self._refused(what, answer)
-
     def _refused(self, what: str, answer: Answer) -> FlowsError:
         place, status = self._server.place, answer.status
         report = answer.json()
@@ -192,12 +185,9 @@ class Wire:
         if status == 404:
             return self.gone(what)
         if status == 507 or code in _DISK or (status >= 500 and b"disk" in answer.body.lower()):
-            return TransientError(
-                f"The Orthanc at {place} {said} for {what}: "
-                f"its disk is full or cannot be written. Make room there. {_AGAIN}"
-            )
+            return self._away(f"{said} for {what}: its disk is full or cannot be written. Make room there", full=True)
         if status >= 500 or status in {408, 425, 429}:
-            return TransientError(f"The Orthanc at {place} {said} for {what}: see its own log. {_AGAIN}")
+            return self._away(f"{said} for {what}: see its own log")
         if 300 <= status < 400:
             return TerminalError(f"{place} {said}, a redirect: put the final address into url")
         return RefusedError(f"The Orthanc at {place} {said} for {what} and will do so again: see its own log")
@@ -223,7 +213,11 @@ class Wire:
             why = "it did not answer in time: see whether it is overloaded, and the network"
         else:
             why = "the connection broke: see whether it is running, and the network"
-        return TransientError(f"The Orthanc at {place} cannot be asked for {what}; {why}. {_AGAIN}")
+        return self._away(f"cannot be asked for {what}; {why}")
+
+    def _away(self, why: str, *, full: bool = False) -> AwayError:
+        message = f"The Orthanc at {self._server.place} {why}. {_AGAIN}"
+        return AwayError(message, self._server.section, full=full)
 
 
 def _chain(fault: BaseException | None) -> Iterator[BaseException]:

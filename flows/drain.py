@@ -1,0 +1,94 @@
+"""Draining: everything that was found is moved, or waits because an end is away."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from prefect import get_run_logger
+
+from flows.breaker import breakers_of
+from flows.desk import Desk
+from flows.errors import AwayError, TransientError
+from flows.hands import Hands, hands
+from flows.inventory import Work
+from flows.records import StudyOutcome
+from flows.run import Tally, Waits
+
+__all__ = ["Drain"]
+
+
+class Drain:
+    """Move what a run finds and count what became of it.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the run.
+    tally : Tally
+        Where it is counted.
+    by : callable, optional
+        Who moves them; without it, whoever the worker's environment says.
+    tell : callable, optional
+        Called with the error when a breaker opens; without it, the run's log says so.
+    """
+
+    def __init__(
+        self, desk: Desk, tally: Tally, by: Hands | None = None, tell: Callable[[AwayError], None] | None = None
+    ) -> None:
+        self._tally = tally
+        self._breakers = breakers_of(desk, tell or _tell)
+        self._hands = by or hands(desk)
+        self._open: AwayError | None = None
+        self._again: set[str] = set()
+
+    def begin(self) -> None:
+        """Ask both ends who they are.
+
+        Raises
+        ------
+        AwayError
+            One is away; nothing was begun.
+        TerminalError
+            A person must act first.
+        """
+        for breaker in self._breakers.values():
+            breaker.begin()
+
+    def move(self, found: Iterable[Work]) -> None:
+        """Move studies; once an end is away for longer than a run waits, the rest waits for the next run."""
+        queue = deque(found)
+        for work, result in self._hands(queue):
+            if isinstance(result, Waits) and self._is_tried_again(work, result.error):
+                queue.append(work)
+                continue
+            self._tally.counts(work, result)
+            if isinstance(result, StudyOutcome) and any(one.outcome == "stored" for one in result.deliveries):
+                self.end()
+            while self._open and queue:
+                self._tally.waits(queue.popleft(), self._open)
+
+    def end(self) -> None:
+        """Note that both ends are well, if nothing waits for one."""
+        if not self._tally.errors:
+            for breaker in self._breakers.values():
+                breaker.works()
+
+    def _is_tried_again(self, work: Work, error: TransientError) -> bool:
+        """Tell whether a study can be tried again in this run, after a wait for the end that was away."""
+        if self._open or not isinstance(error, AwayError):
+            return False
+        breaker = self._breakers[error.section]
+        if not breaker.is_opened_by(error):
+            # Of many studies that failed at once the first has waited for all.
+            is_first = work.snapshot not in self._again
+            self._again.add(work.snapshot)
+            return breaker.was_open and is_first
+        if breaker.closes():
+            return True
+        self._open = error
+        return False
+
+
+def _tell(error: AwayError) -> None:
+    get_run_logger().warning("nothing more is tried there until it answers: %s", error)

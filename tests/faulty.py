@@ -1,0 +1,86 @@
+"""An end that fails now and then: it stands before a real Orthanc, and passes on what it does not refuse."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import urllib3
+
+from tests.orthanc_server import OrthancServer
+
+FULL = (500, b'{"HttpStatus": 500, "OrthancStatus": 11, "OrthancError": "The file storage is full"}')
+BUSY = (503, b"busy")
+
+Fault = Callable[["Faulty", str, str], tuple[int, bytes] | None]
+"""Tell what a request gets instead of the Orthanc's answer, by method and path; None if it is passed on."""
+
+
+@dataclass
+class Faulty:
+    """Count the requests that come, and answer some of them amiss."""
+
+    orthanc: OrthancServer
+    fault: Fault
+    url: str = ""
+    asked: int = 0
+    refused: int = 0
+    posted: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def amiss(self, method: str, path: str) -> tuple[int, bytes] | None:
+        """Count a request; return what it gets instead of an answer."""
+        with self._lock:
+            self.asked += 1
+            answer = self.fault(self, method, path)
+            self.refused += answer is not None
+            self.posted += answer is None and (method, path) == ("POST", "/instances")
+            return answer
+
+
+@contextmanager
+def faulty(orthanc: OrthancServer, fault: Fault) -> Iterator[Faulty]:
+    """Stand before an Orthanc at an address of its own."""
+    end = Faulty(orthanc, fault)
+    pool = urllib3.PoolManager(maxsize=16, retries=False)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _pass(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
+            answer = end.amiss(self.command, self.path)
+            if answer is None:
+                headers = {"Authorization": self.headers["Authorization"]}
+                try:
+                    got = pool.request(self.command, orthanc.url + self.path, body=body, headers=headers)
+                    answer = (got.status, got.data)
+                except urllib3.exceptions.HTTPError:  # it is away: so is this
+                    self.close_connection = True
+                    return
+            self.send_response(answer[0])
+            self.send_header("Content-Length", str(len(answer[1])))
+            self.end_headers()
+            self.wfile.write(answer[1])
+
+        do_GET = do_POST = do_PUT = do_DELETE = _pass  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    end.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield end
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        pool.clear()
