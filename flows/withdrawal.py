@@ -48,8 +48,9 @@ def withdraw(desk: Desk, work: str, stays: Callable[[records.Early], bool]) -> i
         return 0
     loaded = {one.sop_instance_uid for one in desk.ledger.loaded(desk.site, desk.project, work).instances}
     out = [one for one in early if one.sop_instance_uid not in loaded and not stays(one)]
-    in_threads(lambda one: _delete(desk, one), out)
-    desk.ledger.early(_now(desk, out, "withdrawn"))
+    if out:
+        in_threads(lambda one: _delete(desk, one), out)
+        desk.ledger.early(_now(desk, out, "withdrawn"))
     return len(out)
 
 

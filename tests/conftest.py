@@ -13,6 +13,7 @@ from tests.orthanc_server import OrthancServer
 SERVERS = {
     "test_demo",
     "test_deployments",
+    "test_early",
     "test_held_command",
     "test_hold_modes",
     "test_late",

@@ -5,21 +5,26 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.logging import disable_run_logger
 from pydicom.dataset import Dataset
 
+import flows.route
 from deployments.demo import studies
 from flows import lineage
+from flows.desk import Desk
 from flows.early import load_early
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.orthanc.client import COMPLETE
 from flows.records import StudyOutcome
+from flows.route import _drain
+from flows.run import Tally
 from flows.withdrawal import withdraw_forsaken
 from tests.cases import read
 from tests.hospital import Place, ask, counts, emptied, files_of
@@ -31,7 +36,7 @@ SPAWN = multiprocessing.get_context("spawn")
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
     """Start a hospital at which a study takes some seconds to become stable."""
-    with OrthancServer(tmp_path_factory.mktemp("slow"), {"StableAge": 5}) as server:
+    with OrthancServer(tmp_path_factory.mktemp("slow"), {"StableAge": 6}) as server:
         yield server
 
 
@@ -93,6 +98,28 @@ def test_images_are_in_the_cloud_before_their_study_is_stable(arriving: Place) -
     assert (counts(arriving.cloud), states(arriving), is_complete(arriving)) == (3, {"early": 3}, False)
     assert sums(arriving) == (3, 0, 0, 3, True)
     assert rows(arriving, "FROM instances") == []
+
+
+def looked_at(place: Place, **project: str) -> None:
+    """Do what the flow does where no study is stable."""
+    with place.desk(**project) as desk, disable_run_logger():
+        _drain(desk, Tally("north"), "doorbell")
+
+
+def test_the_flow_begins_with_what_arrives_where_the_site_says_so(arriving: Place) -> None:
+    arrive(arriving, images(3))
+    looked_at(arriving)
+    assert counts(arriving.cloud) == 0
+    looked_at(arriving, release="instance")
+    assert (counts(arriving.cloud), states(arriving)) == (3, {"early": 3})
+
+
+def test_what_fails_early_stops_no_run(arriving: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_desk: Desk) -> int:
+        raise ValueError("Zoroaster^Zelda")
+
+    monkeypatch.setattr(flows.route, "load_early", fails)
+    looked_at(arriving, release="instance")
 
 
 def test_what_arrives_next_follows_and_the_study_completes(arriving: Place) -> None:
@@ -239,10 +266,9 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_at(step: str, sites: Path, *, whole: bool) -> None:
-    """Load early, or move the study, and be killed at a step."""
+def die_at(step: str, sites: Path, files: Sequence[bytes]) -> None:
+    """Receive files and load them early, or without files move the study, and be killed at a step."""
     os.environ.update(ENTWASH_TEST_PASSWORD="only-for-tests", ENTWASH_CLOUD_PASSWORD="only-for-tests")
-    from flows.desk import Desk
     from flows.inventory import find_work
     from flows.sites import load_sites
     from flows.study import move
@@ -256,17 +282,20 @@ def die_at(step: str, sites: Path, *, whole: bool) -> None:
         "before the end": (Ledger, "early"),
     }
     with Desk.open(load_sites(sites, only="north"), "north", "killed") as desk:
-        works = find_work(desk, set()) if whole else []
+        for data in files:
+            desk.hospital.store(data)
+        works = [] if files else find_work(desk, set())
         owner, name = kinds[step]
         setattr(owner, name, die)
-        if whole:
-            move(desk, works[0])
-        else:
+        if files:
             load_early(desk)
+        else:
+            move(desk, works[0])
 
 
-def killed(place: Place, step: str, *, whole: bool = False) -> None:
-    process = SPAWN.Process(target=die_at, args=(step, place.write_sites(release="instance")), kwargs={"whole": whole})
+def killed(place: Place, step: str, datasets: Iterable[Dataset] = ()) -> None:
+    files = [studies.to_bytes(dataset) for dataset in datasets]
+    process = SPAWN.Process(target=die_at, args=(step, place.write_sites(release="instance"), files))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
@@ -274,8 +303,7 @@ def killed(place: Place, step: str, *, whole: bool = False) -> None:
 
 @pytest.mark.parametrize("step", ["before the intent", "before the load"])
 def test_a_run_killed_while_it_loads_early_loses_nothing(arriving: Place, step: str) -> None:
-    arrive(arriving, images(3))
-    killed(arriving, step)
+    killed(arriving, step, images(3))
     assert counts(arriving.cloud) <= sum(states(arriving).values())
 
     outcome = moved(arriving)
@@ -288,7 +316,7 @@ def test_a_run_killed_while_it_loads_early_loses_nothing(arriving: Place, step: 
 def test_a_run_killed_before_it_records_leaves_its_instances_known(arriving: Place, step: str) -> None:
     early(arriving, images(3))
     arriving.receive(())
-    killed(arriving, step, whole=True)
+    killed(arriving, step)
     assert set(states(arriving)) == ({"early"} if step == "before the outcome" else {"complete"})
     assert arriving.balance().balanced
 
@@ -302,7 +330,7 @@ def test_a_run_killed_before_it_records_leaves_its_instances_known(arriving: Pla
 def test_a_run_killed_while_it_withdraws_is_finished_by_the_next(arriving: Place, step: str) -> None:
     early(arriving, [*images(3), studies.screen_dump(1, 1, 2, rows=16)])
     arriving.receive(())
-    killed(arriving, step, whole=True)
+    killed(arriving, step)
     assert sums(arriving) == (4, 0, 0, 4, True)
 
     outcome = moved(arriving)
