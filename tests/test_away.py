@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,15 +16,14 @@ from flows import breaker
 from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.drain import Drain
-from flows.errors import AwayError, FlowsError
-from flows.hands import moved
-from flows.inventory import Work
+from flows.errors import AwayError
 from flows.look import Look
 from flows.orthanc import Attempts, Orthanc
 from flows.run import Tally
 from tests.faulty import BUSY, FULL, Fault, faulty
 from tests.hospital import Place, counts
 from tests.orthanc_server import OrthancServer
+from tests.plain_run import each, run
 
 IMAGES = 40
 QUICK = Attempts(pauses=(0.0, 0.05, 0.1))
@@ -40,34 +38,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def visit(number: int, images: int = IMAGES) -> list[bytes]:
     """Return the images of one visit of one patient."""
     return [studies.to_bytes(image) for image in studies.ct(1, number, 1, images, rows=16)]
-
-
-def each(desk: Desk) -> Callable[[deque[Work]], Iterator[tuple[Work, object]]]:
-    """Do what a worker does, without Prefect."""
-
-    def moves(queue: deque[Work]) -> Iterator[tuple[Work, object]]:
-        while queue:
-            work = queue.popleft()
-            try:
-                yield work, moved(desk, work)
-            except FlowsError as error:
-                yield work, error
-
-    return moves
-
-
-def run(desk: Desk) -> tuple[Tally, list[AwayError]]:
-    """Do what the flow does, without Prefect; return what became of the studies, and each opening of a breaker."""
-    tally, opened = Tally(desk.site), list[AwayError]()
-    drain = Drain(desk, tally, each(desk), opened.append)
-    with suppress(AwayError):
-        drain.begin()
-        look = Look(desk, thorough=True)
-        while found := look.find():
-            drain.move(found)
-        look.over(waiting=tally.is_incomplete)
-        drain.end()
-    return tally, opened
 
 
 @contextmanager
