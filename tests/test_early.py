@@ -35,8 +35,8 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
-    """Start a hospital at which a study takes some seconds to become stable."""
-    with OrthancServer(tmp_path_factory.mktemp("slow"), {"StableAge": 6}) as server:
+    """Start a hospital at which no study becomes stable by itself while a test waits."""
+    with OrthancServer(tmp_path_factory.mktemp("slow"), {"StableAge": 3600}) as server:
         yield server
 
 
@@ -64,9 +64,15 @@ def early(place: Place, datasets: Iterable[Dataset] = (), **project: str) -> int
         return load_early(desk)
 
 
+def settle_down(place: Place) -> None:
+    """Let all studies be stable: after a restart Orthanc calls them so."""
+    place.hospital.restart()
+    assert all(study["IsStable"] for study in ask(place.hospital, "GET", "/studies?expand")[1])
+
+
 def moved(place: Place, **project: str) -> StudyOutcome:
-    """Wait until the study is stable, and move it."""
-    place.receive(())
+    """Let the study be stable, and move it."""
+    settle_down(place)
     (outcome,) = place.run(release="instance", **project)
     return outcome
 
@@ -297,7 +303,7 @@ def killed(place: Place, step: str, datasets: Iterable[Dataset] = ()) -> None:
     files = [studies.to_bytes(dataset) for dataset in datasets]
     process = SPAWN.Process(target=die_at, args=(step, place.write_sites(release="instance"), files))
     process.start()
-    process.join(60)
+    process.join(180)
     assert process.exitcode == -signal.SIGKILL
 
 
@@ -315,7 +321,7 @@ def test_a_run_killed_while_it_loads_early_loses_nothing(arriving: Place, step: 
 @pytest.mark.parametrize("step", ["before the outcome", "before the end"])
 def test_a_run_killed_before_it_records_leaves_its_instances_known(arriving: Place, step: str) -> None:
     early(arriving, images(3))
-    arriving.receive(())
+    settle_down(arriving)
     killed(arriving, step)
     assert set(states(arriving)) == ({"early"} if step == "before the outcome" else {"complete"})
     assert arriving.balance().balanced
@@ -329,7 +335,7 @@ def test_a_run_killed_before_it_records_leaves_its_instances_known(arriving: Pla
 @pytest.mark.parametrize("step", ["before the withdrawal", "before its record", "before the outcome"])
 def test_a_run_killed_while_it_withdraws_is_finished_by_the_next(arriving: Place, step: str) -> None:
     early(arriving, [*images(3), studies.screen_dump(1, 1, 2, rows=16)])
-    arriving.receive(())
+    settle_down(arriving)
     killed(arriving, step)
     assert sums(arriving) == (4, 0, 0, 4, True)
 
