@@ -10,7 +10,13 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run at one site works with                   desk
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
+    which studies leave at all, and which wait          selection, selectionrow
+    patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
+    what was there before the site was connected        backfill
+    which studies a backfill means, and what it would do criteria, plan
+    when a backfill may work                            window
+    the `entwash backfill` command                      backfill_command
     one study, from the hospital to the cloud           study
     what leaves while its study still arrives           early
     what of that is withdrawn when the study is stable  withdrawal
@@ -22,11 +28,17 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what is recorded, append-only, a file a record      ledger, records
     looked up in the records: what is settled, links    settled, links
     the tables that people query                        lineage, database  tables/lineage.sql
-    what a run leaves in the Prefect UI                 artifacts
+    where a site's studies stand, quickly, in numbers   standing
+    what a person sees of a run: name, progress, end    shown
+    the table that a run leaves in the Prefect UI       artifacts
+    the page of a site in the Prefect UI                page
+    events for which somebody may want to be called     alarms
+    hours in which a hospital is expected to send       hours
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
+    what stands in an Orthanc's index                   orthanc.catalogue
     how often a request is put                          orthanc.attempts
-    what an Orthanc says, and what it calls things      orthanc.records, orthanc.identifiers
-    hospitals, cloud and project: the sites file        sites, sitesfile
+    what an Orthanc says, and what it calls things      orthanc.answers, orthanc.records, orthanc.identifiers
+    hospitals, cloud and project: the sites file        sites, sitesfile, closed
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
     the flow in this process, without a worker          run_here

@@ -1,4 +1,4 @@
-"""What a run leaves in the Prefect UI: a table of its studies and the site's balance, in pseudonyms."""
+"""What a run leaves in the Prefect UI: a table of its studies, why some are held, how fast it was; in pseudonyms."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from flows import lineage
 from flows.desk import Desk
 from flows.inventory import Work
 from flows.records import StudyOutcome
@@ -17,58 +15,76 @@ from flows.run import Tally
 
 __all__ = ["publish"]
 
-_MOST = 50  # of studies, and of reasons each: a page that nobody reads says nothing
+_MOST = 50  # of held studies, and of reasons each: a page that nobody reads says nothing
+_ROWS = 1000  # of the table: Prefect keeps it as one value, and a browser draws it at once
 
 
-def publish(desk: Desk, tally: Tally) -> None:
+def publish(desk: Desk, tally: Tally, seconds: float) -> None:
     """Leave the table artifact of a run; a run that had nothing to do leaves none.
 
-    The ledger has it all, so a Prefect server that refuses the table makes no good run a bad one.
+    Parameters
+    ----------
+    seconds : float
+        How long the run moved studies.
     """
     if not (tally.outcomes or tally.waiting):
         return
-    try:
-        _create(desk, tally)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the data has arrived
-        get_run_logger().warning("the run's table could not be left in Prefect (%s)", type(error).__name__)
+    # What needs a person stands first, so that it is seen though the table be cut.
+    outcomes = sorted(tally.outcomes, key=lambda outcome: outcome.status != "held")
+    table = [_waiting(desk, work) for work in tally.waiting] + [_settled(desk, outcome) for outcome in outcomes]
+    create_table_artifact(key=f"route-{desk.site}", table=table[:_ROWS], description=_description(desk, tally, seconds))
 
 
-def _create(desk: Desk, tally: Tally) -> None:
-    create_table_artifact(
-        key=f"route-{desk.site}",
-        table=[_settled(outcome, desk.told(outcome)) for outcome in tally.outcomes]
-        + [_waiting(work, desk.told(work)) for work in tally.waiting],
-        description=_description(desk, tally),
-    )
-
-
-def _settled(outcome: StudyOutcome, name: str) -> dict[str, Any]:
+def _settled(desk: Desk, outcome: StudyOutcome) -> dict[str, Any]:
     return {
-        "patient": outcome.patient_id,
-        "modalities": " ".join(outcome.modalities),
+        "study": desk.told(outcome)[-8:],
         "status": outcome.status,
         "reason": outcome.reason,
+        "modalities": " ".join(outcome.modalities),
         "instances in": outcome.source_instances,
         "loaded": sum(1 for instance in outcome.instances if instance.status == "loaded"),
         "references checked": len(outcome.references),
         "seconds": round(outcome.seconds, 1),
-        "study": name,
+        "patient": outcome.patient_id,
+        "lineage": _query(desk, outcome),
     }
 
 
-def _waiting(work: Work, name: str) -> dict[str, Any]:
-    return {"status": "in flight", "instances in": work.instances, "study": name}
+def _waiting(desk: Desk, work: Work) -> dict[str, Any]:
+    return {
+        "study": desk.told(work)[-8:],
+        "status": "in flight",
+        "reason": "",
+        "modalities": "",
+        "instances in": work.instances,
+        "loaded": 0,
+        "references checked": 0,
+        "seconds": "",
+        "patient": "",
+        "lineage": _query(desk, work),
+    }
 
 
-def _description(desk: Desk, tally: Tally) -> str:
-    with lineage.connect(desk.ledger.directory) as connection:
-        total = lineage.balance(connection, desk.site)
+def _query(desk: Desk, study: StudyOutcome | Work) -> str:
+    """Return the query that shows all that the lineage tables say of a study, ready to be pasted."""
+    column = "work" if desk.told(study) == study.work else "study_instance_uid"
+    return f"`FROM studies WHERE {column} = '{desk.told(study)}';`"
+
+
+def _description(desk: Desk, tally: Tally, seconds: float) -> str:
+    source = sum(one.source_instances for one in tally.outcomes) + sum(one.instances for one in tally.waiting)
+    waiting = sum(one.instances for one in tally.waiting)
+    size = sum(one.size for outcome in tally.outcomes for one in outcome.instances if one.status == "loaded")
+    excluded = sum(outcome.source_instances for outcome in tally.outcomes if outcome.status == "excluded")
     lines = [
         f"**{desk.site}**: {len(tally.outcomes)} studies settled, {len(tally.waiting)} waiting.",
         "",
-        f"Balance of the site, in instances: {total.source_instances} at the source = {total.loaded} loaded"
-        f" + {total.held} held + {total.excluded} excluded + {total.in_flight} in flight."
-        f" {'It balances.' if total.balanced else '**It does not balance.**'}",
+        f"Of this run, in instances: {source:,} at the source = {tally.loaded:,} loaded"
+        f" + {tally.held - excluded:,} held + {excluded:,} excluded + {waiting:,} in flight."
+        f" All of the site: artifact `site-{desk.site}`.",
+        "",
+        f"{seconds:.1f} s: {(source - waiting) / seconds:,.1f} instances a second,"
+        f" {size / seconds / 1e6:,.1f} MB a second of {size / 1e6:,.1f} MB loaded.",
     ]
     return "\n".join([*lines, *_held([(desk.told(outcome), outcome) for outcome in tally.outcomes if outcome.held])])
 

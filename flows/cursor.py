@@ -6,7 +6,8 @@ A copy of what the hospital and the ledger could tell: where it is lost, the nex
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from flows import database
@@ -25,13 +26,15 @@ class Cursor:
     swept_seq : int
         The latest change when the inventory was last walked through.
     swept_settings : str
-        The site's settings then: see `Desk.settings`.
+        The site's settings then: see `Desk.settings`; and its `live_from`, if it has one.
     swept_open : int
         Studies that were not stable then, and have to be looked at again.
     swept_release : str
         The ledger's record of the latest release that was known then; "" if there was none.
     settled : int
         Studies that the ledger had an outcome for: with fewer, records are gone, and the cursor may not outlive them.
+    waiting : mapping of str to str
+        Snapshots of studies that the selection lets wait, and until when, as Orthanc writes times.
     """
 
     seq: int
@@ -40,6 +43,7 @@ class Cursor:
     swept_open: int
     swept_release: str
     settled: int
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 def kept(path: Path) -> Cursor | None:

@@ -17,6 +17,7 @@ from flows.errors import TerminalError, TransientError
 from flows.leases import Leases
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
+from flows.selectionrow import SelectionRow
 from flows.sites import Hold, Release, Sites
 
 __all__ = ["ENGINE_VERSION", "THREADS", "Desk", "in_threads"]
@@ -48,8 +49,9 @@ class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
     `hold` says what one held instance holds: its study, or itself and what points at it. `release` says whether an
-    instance leaves before its study is stable: see :mod:`flows.early`. `stable_age` is the
-    StableAge of the hospital's Orthanc, in seconds.
+    instance leaves before its study is stable: see :mod:`flows.early`. `stable_age` is the StableAge of the hospital's
+    Orthanc, in seconds. `selection` says which of its studies leave at all, and `live_from`, a date as DICOM writes it,
+    from which StudyDate on the live route looks at them.
 
     Safe to use from many threads. A context manager: what it opened, it closes.
     """
@@ -66,6 +68,8 @@ class Desk:
     hold: Hold = "study"
     release: Release = "study"
     stable_age: int = 60
+    live_from: str = ""
+    selection: SelectionRow = field(default_factory=lambda: SelectionRow(studies="all"))
     _opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -109,6 +113,8 @@ class Desk:
                 hold=site.hold,
                 release=site.release,
                 stable_age=site.stable_age,
+                live_from=f"{site.live_from:%Y%m%d}" if site.live_from else "",
+                selection=site.selection,
                 _opened=opened.pop_all(),
             )
 
@@ -128,7 +134,7 @@ class Desk:
         """Keyed token of all that decides what this site makes of a study; the same as long as nobody changes it."""
         engine = self.anonymizer
         decides = (engine.profile.digest, ENGINE_VERSION, engine.default_issuer, engine.pseudonyms.patient_id_prefix)
-        return engine.pseudonyms.token("settings", *decides, self.hold)
+        return engine.pseudonyms.token("settings", *decides, self.hold, self.selection.model_dump_json())
 
     def told(self, study: Named) -> str:
         """Return how Prefect may call a study: by its pseudonym, or where its own UID stays by the ledger's token."""

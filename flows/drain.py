@@ -31,12 +31,20 @@ class Drain:
         Who moves them; without it, whoever the worker's environment says.
     tell : callable, optional
         Called with the error when a breaker opens; without it, the run's log says so.
+    moved : callable, optional
+        Called with each study that is settled or waits.
     """
 
     def __init__(
-        self, desk: Desk, tally: Tally, by: Hands | None = None, tell: Callable[[AwayError], None] | None = None
+        self,
+        desk: Desk,
+        tally: Tally,
+        by: Hands | None = None,
+        tell: Callable[[AwayError], None] | None = None,
+        moved: Callable[[Work], None] | None = None,
     ) -> None:
         self._tally = tally
+        self._moved = moved or (lambda _: None)
         self._breakers = breakers_of(desk, tell or _tell)
         self._hands = by or hands(desk)
         self._open: AwayError | None = None
@@ -63,10 +71,17 @@ class Drain:
                 queue.append(work)
                 continue
             self._tally.counts(work, result)
+            self._moved(work)
             if isinstance(result, StudyOutcome) and any(one.outcome == "stored" for one in result.deliveries):
                 self.end()
             while self._open and queue:
-                self._tally.waits(queue.popleft(), self._open)
+                self._tally.waits(queue[0], self._open)
+                self._moved(queue.popleft())
+
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether an end is away, so that nothing more is tried in this run."""
+        return self._open is not None
 
     def end(self) -> None:
         """Note that both ends are well, if nothing waits for one."""

@@ -69,7 +69,7 @@ def _cluster(desk: Desk) -> Hands:
                 label = desk.told(work)[-8:]
                 running[move_study_on_cluster.submit(label, desk.site, desk.run_id, work)] = work
             done = next(as_completed(list(running)))
-            yield running.pop(done), done.state.result(raise_on_failure=False)
+            yield running.pop(done), done.result(raise_on_failure=False)
 
     return each
 

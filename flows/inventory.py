@@ -6,16 +6,20 @@ event that was lost costs nothing but the time until the next look: see :mod:`fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.desk import Desk
 from flows.errors import GoneError
-from flows.orthanc import StudyAtSite
-from flows.records import FoundBy, Seen, Settled
+from flows.orthanc import ORTHANCS_TIME, StudyAtSite
+from flows.outcome import Attempt
+from flows.records import FoundBy, Seen, Settled, StudyOutcome
+from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "as_work", "find_work", "is_settled", "record_seen"]
+__all__ = ["Inventory", "Work", "as_work", "find_work", "is_live", "is_settled", "record_seen"]
+
+_AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Work:
         The ledger's record of the latest release of the study; "" if nobody released it.
     found_by : str
         How the run came by it.
+    choice : Choice
+        What the site's selection makes of it.
     """
 
     orthanc_id: str = field(repr=False)
@@ -44,6 +50,7 @@ class Work:
     instances: int
     release: str = ""
     found_by: FoundBy = "sweep"
+    choice: Choice = SEND
 
 
 class Inventory:
@@ -55,11 +62,23 @@ class Inventory:
         Of the site.
     tried : set of str, optional
         Snapshots that were found before. The found ones are added.
+    of_all_dates : bool
+        Find also what :func:`is_live` says no of.
+
+    Attributes
+    ----------
+    waiting : dict of str to str
+        Snapshots that wait for more to come, and until when, as Orthanc writes times. They are not asked about before.
+    excluded : int
+        Studies that the selection kept at home so far.
     """
 
-    def __init__(self, desk: Desk, tried: set[str] | None = None) -> None:
+    def __init__(self, desk: Desk, tried: set[str] | None = None, *, of_all_dates: bool = False) -> None:
         self._desk = desk
         self._tried = set() if tried is None else tried
+        self._of_all_dates = of_all_dates
+        self.waiting: dict[str, str] = {}
+        self.excluded = 0
         self.refresh()
 
     def refresh(self) -> None:
@@ -87,6 +106,9 @@ class Inventory:
     ) -> list[Work]:
         """Return those of the studies that are to be moved, and record that they were seen.
 
+        What the selection excludes is settled by that, and recorded so; but where something of it may have left before,
+        whoever moves studies sees to it. What waits is recorded as seen, with a reason.
+
         Parameters
         ----------
         studies : iterable of StudyAtSite
@@ -97,6 +119,7 @@ class Inventory:
             Work tokens of the studies that are asked for; all without it.
         """
         found: list[Work] = []
+        aside = _Aside(self._desk)
         for study in studies:
             work, snapshot = _tokens(self._desk, study)
             if only is not None and work not in only:
@@ -104,12 +127,81 @@ class Inventory:
             release, settled = self._releases.get(work, ""), self._settled.get(work)
             if snapshot in self._tried or is_settled(settled, snapshot, self._settings, release):
                 continue
+            if settled is None and not (self._of_all_dates or is_live(self._desk, study)):
+                continue
+            now = datetime.now(UTC)
+            if self._waits(snapshot, now):
+                continue
             self._tried.add(snapshot)
             is_new = settled is None or settled.snapshot != snapshot
-            works = _work(self._desk, study, work, snapshot)
-            found += [replace(one, release=release, found_by=found_by(is_new)) for one in works]
+            try:
+                # Counted before the selection is asked: what comes after that makes another count.
+                seen = _work(self._desk, study, work, snapshot)
+                is_released = bool(release) and not is_new  # as it is; what came since nobody has looked at
+                choice = choose(self._desk.selection, self._desk.hospital.catalogue, study, now, released=is_released)
+            except GoneError:
+                continue  # deleted since it was listed: there is nothing left to move
+            one = replace(seen, release=release, found_by=found_by(is_new), choice=choice)
+            if choice.outcome == "exclude" and self._never_left(work, settled):
+                self.excluded += 1
+                aside.exclude(one, now)
+            elif choice.outcome == "wait":
+                self.waiting[snapshot] = choice.until
+                aside.let_wait(one)
+            else:
+                found.append(one)
+        aside.close()
         record_seen(self._desk, found)
         return found
+
+    def is_settled(self, study: StudyAtSite) -> bool:
+        """Tell whether the ledger has an outcome for a study as it is."""
+        work, snapshot = _tokens(self._desk, study)
+        return is_settled(self._settled.get(work), snapshot, self._settings, self._releases.get(work, ""))
+
+    def forget_overdue(self) -> None:
+        """Forget whose time is over: after a look at everything, those are no longer at the hospital as they were."""
+        now = datetime.now(UTC).strftime(ORTHANCS_TIME)
+        self.waiting = {snapshot: until for snapshot, until in self.waiting.items() if now < until}
+
+    def _never_left(self, work: str, settled: Settled | None) -> bool:
+        """Tell whether nothing of a study can be in the cloud, also not early."""
+        if settled and settled.status != "excluded":
+            return False
+        return not self._desk.ledger.left_early(self._desk.site, self._desk.project, work)
+
+    def _waits(self, snapshot: str, now: datetime) -> bool:
+        until = self.waiting.get(snapshot)
+        if until is None:
+            return False
+        if now.strftime(ORTHANCS_TIME) < until:
+            return True
+        del self.waiting[snapshot]
+        return False
+
+
+class _Aside:
+    """Record what is not moved, many studies at once: a hospital may have far more of them than of the others."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._seen: list[Work] = []
+        self._outcomes: list[StudyOutcome] = []
+
+    def exclude(self, work: Work, now: datetime) -> None:
+        self._seen.append(work)
+        self._outcomes.append(Attempt(self._desk, work, now, work.instances).excluded(work.choice.reason))
+        if len(self._outcomes) >= _AT_ONCE:
+            self.close()
+
+    def let_wait(self, work: Work) -> None:
+        self._seen.append(work)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        record_seen(self._desk, self._seen)
+        self._desk.ledger.excluded(self._outcomes)
+        self._seen, self._outcomes = [], []
 
 
 def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -> list[Work]:
@@ -124,6 +216,14 @@ def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -
     """
     inventory = Inventory(desk, tried)
     return inventory.works(desk.hospital.stable_studies(), lambda is_new: "sweep" if is_new else "retry", only)
+
+
+def is_live(desk: Desk, study: StudyAtSite) -> bool:
+    """Tell whether a study that the ledger has no outcome for is taken up by itself, and not by a backfill alone.
+
+    One without a StudyDate is: nobody else would look for it.
+    """
+    return not "" < study.study_date < desk.live_from
 
 
 def record_seen(desk: Desk, found: list[Work]) -> None:
@@ -141,6 +241,7 @@ def record_seen(desk: Desk, found: list[Work]) -> None:
                 run_id=desk.run_id,
                 seen_at=now,
                 found_by=work.found_by,
+                waits=work.choice.reason if work.choice.outcome == "wait" else "",
             )
             for work in found
         ]
@@ -148,22 +249,25 @@ def record_seen(desk: Desk, found: list[Work]) -> None:
 
 
 def as_work(desk: Desk, study: StudyAtSite) -> Work | None:
-    """Return a study as it is now, stable or not; None if it was deleted since it was listed."""
-    return next((replace(work, found_by="feed") for work in _work(desk, study, *_tokens(desk, study))), None)
-
-
-def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Iterator[Work]:
+    """Return a study that may leave as it is now, stable or not; None if it may not, or was deleted meanwhile."""
+    if not is_live(desk, study):
+        return None
     try:
-        instances = desk.hospital.count_instances(study.orthanc_id)
+        work = _work(desk, study, *_tokens(desk, study))
+        choice = choose(desk.selection, desk.hospital.catalogue, study, datetime.now(UTC))
     except GoneError:
-        return  # deleted since it was listed: there is nothing left to move
-    yield Work(
+        return None
+    return replace(work, found_by="feed", choice=choice) if choice.outcome == "send" else None
+
+
+def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:
+    return Work(
         orthanc_id=study.orthanc_id,
         source_uid=study.study_instance_uid,
         work=work,
         snapshot=snapshot,
         study_instance_uid=desk.anonymizer.uid(study.study_instance_uid),
-        instances=instances,
+        instances=desk.hospital.count_instances(study.orthanc_id),
     )
 
 
@@ -178,10 +282,12 @@ def is_settled(settled: Settled | None, snapshot: str, settings: str, release: s
     """Tell whether the ledger has an outcome for this very state of a study.
 
     What was held is tried again once profile, engine or settings changed, and once somebody released it: that is how
-    a hold gets fixed.
+    a hold gets fixed. What was excluded is asked about again once they changed: the selection is one of them.
     """
     if settled is None or settled.snapshot != snapshot:
         return False
     if settled.status == "held":
         return settled.settings == settings and release <= settled.release
+    if settled.status == "excluded":
+        return settled.settings == settings
     return True

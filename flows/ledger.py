@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,6 +112,10 @@ class Ledger:
         record = self._append("studies", [outcome])
         with self._lock, self._guarded("read"):
             self._links.add(record, outcome.links)
+
+    def excluded(self, outcomes: Sequence[StudyOutcome]) -> None:
+        """Record the outcomes of studies that stay at home by choice: one row a study, one file for all."""
+        self._append("studies", outcomes)
 
     def settled(self, site: str, project: str) -> dict[str, Settled]:
         """Return the latest outcome of every study of a site, by its work token.
@@ -291,7 +296,8 @@ def _end_of(work: str) -> str:
     return hashlib.sha256(work.encode()).hexdigest()[:8]
 
 
-def _columns_of(kind: str) -> dict[str, str]:
+@cache
+def _columns_of(kind: str) -> Mapping[str, str]:
     """Return the columns of a kind's files; `record` names the file and orders the records."""
     return {"record": "VARCHAR", **columns(*KINDS[kind])}
 

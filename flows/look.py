@@ -3,6 +3,9 @@
 First the change feed, from where the last run left it: cheap, and it has what rang the doorbell. Then, unless a
 doorbell woke the run, the inventory, because the feed forgets: an Orthanc that restarts before a study is stable never
 tells that it was. Where nothing changed since the inventory was last walked through, it is not walked through again.
+
+What the selection lets wait is kept in mind, with the time at which its patience ends: if it grows, the feed tells it,
+and if it does not, the inventory is walked through once more when that time has come.
 """
 
 from __future__ import annotations
@@ -15,12 +18,11 @@ from flows.cursor import Cursor
 from flows.desk import Desk
 from flows.errors import GoneError, LedgerError
 from flows.inventory import Inventory, Work
-from flows.orthanc import StudyAtSite
+from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.records import FoundBy
 
 __all__ = ["Look"]
 
-_ORTHANCS_TIME = "%Y%m%dT%H%M%S"
 _RECENT = 1000
 """Changes that are looked at where there is no cursor: what they call stable is, however young."""
 
@@ -40,10 +42,13 @@ class Look:
         self._desk = desk
         self._thorough = thorough
         self._inventory = Inventory(desk)
+        self._settings = f"{desk.settings} {desk.live_from}".rstrip()
         self._path = desk.ledger.directory / ".cursors" / desk.anonymizer.pseudonyms.token("cursor", desk.site)
         self._kept = cursor.kept(self._path)
         # Where records were taken away, what they settled has to be found again.
         self._was = self._kept if self._kept and self._kept.settled <= self._inventory.settled else None
+        if self._was and self._was.swept_settings == self._settings:
+            self._inventory.waiting = dict(self._was.waiting)
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
         self._open = 0
@@ -54,6 +59,16 @@ class Look:
         if self._was and (found := self._announced()):
             return found
         return self._sweep() if self._has_to_sweep() else []
+
+    @property
+    def excluded(self) -> int:
+        """How many studies the selection kept at home."""
+        return self._inventory.excluded
+
+    @property
+    def waiting(self) -> int:
+        """How many studies the selection lets wait for what has to come with them."""
+        return len(self._inventory.waiting)
 
     def over(self, *, waiting: bool) -> None:
         """Note how far the run came; with studies that wait nothing is noted, and the next run finds them again.
@@ -74,6 +89,7 @@ class Look:
             swept_open=swept.swept_open,
             swept_release=swept.swept_release,
             settled=self._inventory.settled,
+            waiting=self._inventory.waiting,
         )
         if now == self._kept:
             return
@@ -116,7 +132,10 @@ class Look:
             return True  # somebody waits for it, whatever woke the run
         if not self._thorough:
             return False
-        if was.swept_open or was.swept_settings != self._desk.settings:
+        if was.swept_open or was.swept_settings != self._settings:
+            return True
+        now = datetime.now(UTC).strftime(ORTHANCS_TIME)
+        if any(until <= now for until in self._inventory.waiting.values()):
             return True
         return self._desk.hospital.last_change() != was.swept_seq
 
@@ -131,10 +150,11 @@ class Look:
         by: FoundBy = "sweep" if self._was else "first-look"
         self._open = 0
         found = self._inventory.works(self._settled_down(announced), lambda is_new: by if is_new else "retry")
+        self._inventory.forget_overdue()
         self._swept = Cursor(
             seq=self._seq,
             swept_seq=last,
-            swept_settings=self._desk.settings,
+            swept_settings=self._settings,
             swept_open=self._open,
             swept_release=self._inventory.latest_release,
             settled=self._inventory.settled,
@@ -144,7 +164,7 @@ class Look:
 
     def _settled_down(self, announced: Container[str]) -> Iterator[StudyAtSite]:
         """Yield the studies that are stable and are not so since just now, and count the others."""
-        oldest = (datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)).strftime(_ORTHANCS_TIME)
+        oldest = (datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)).strftime(ORTHANCS_TIME)
         for study in self._desk.hospital.studies():
             # After a restart Orthanc calls everything stable, even what still arrives.
             if study.stable and (study.last_update <= oldest or study.orthanc_id in announced):

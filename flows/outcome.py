@@ -13,9 +13,10 @@ from anonymizer import PSEUDONYMS_VERSION, Held, Identity
 from anonymizer.gate import Finding, Verdict
 from flows import records
 from flows.desk import ENGINE_VERSION, Desk
-from flows.inventory import Work
+from flows.selection import WAITS_FOR_IMAGES
 
 if TYPE_CHECKING:
+    from flows.inventory import Work
     from flows.proof import Proof
 
 __all__ = ["CONFLICT", "POINTS_AT_HELD", "UNREADABLE", "Attempt", "conflicts_in", "hold_of"]
@@ -26,6 +27,12 @@ POINTS_AT_HELD = "points-at-held"
 """The code of what is held because it points at something that is."""
 UNREADABLE = frozenset({"too-large", "too-many-elements", "too-deep"})
 """Reasons of the engine for which nobody reads a source any further."""
+_OVERDUE = records.Hold(
+    sop_instance_uid="",
+    code=WAITS_FOR_IMAGES,
+    place="",
+    message="the series that the site's wait_for asks for did not come within wait_at_most",
+)
 
 _NOTHING: Mapping[str, records.Instance] = MappingProxyType({})
 
@@ -85,6 +92,14 @@ class Attempt:
             holds=tuple(holds),
             changes=changes,
         )
+
+    def excluded(self, reason: str) -> records.StudyOutcome:
+        """Return the outcome of a study that stays at the hospital by choice, whole."""
+        return self._outcome("excluded", reason, (), None)
+
+    def overdue(self) -> records.StudyOutcome:
+        """Return the outcome of a study for which something did not come in time."""
+        return self.held([_OVERDUE])
 
     def delivered(
         self,

@@ -13,10 +13,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-Trigger = Literal["doorbell", "schedule", "manual"]
-FoundBy = Literal["feed", "sweep", "first-look", "retry"]
+Trigger = Literal["doorbell", "schedule", "manual", "backfill"]
+FoundBy = Literal["feed", "sweep", "first-look", "retry", "backfill"]
 """How a run came by a study: the change feed told it; the inventory has it and the feed did not tell it; there was no
-feed to go on from; it was held, and is tried again though it did not change."""
+feed to go on from; it was held or excluded, and is tried again though it did not change; a backfill asked for it."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
 EarlyEvent = Literal["leaving", "withdrawn", "complete"]
@@ -48,7 +48,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Record):
-    """A run of the `route` flow began at a site."""
+    """A run of the `route` flow, or of a backfill, began at a site."""
 
     run_id: str
     site: str
@@ -97,6 +97,8 @@ class Seen(Record):
         Keyed tokens of the hospital's study and of its state, 16 characters each.
     study_instance_uid : str
         Pseudonym.
+    waits : str
+        Code of what it waits for; "" if it does not wait.
     """
 
     site: str
@@ -108,6 +110,7 @@ class Seen(Record):
     run_id: str
     seen_at: datetime
     found_by: FoundBy = "sweep"
+    waits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Tally:
     waiting: list[Work] = field(default_factory=list)
     elsewhere: list[Work] = field(default_factory=list)
     errors: list[FlowsError] = field(default_factory=list)
+    _forgotten: Counter[str] = field(default_factory=Counter)
 
     def counts(self, work: Work, result: object) -> None:
         """Count a study by what became of it; whatever is no result is what went wrong."""
@@ -73,15 +75,32 @@ class Tally:
         """Note why the run could not go on."""
         self.errors.append(error)
 
+    def forget(self) -> None:
+        """Keep of the outcomes so far their counts alone: a backfill has too many of them."""
+        counts = {"studies": self.studies, "instances": self.instances, "loaded": self.loaded}
+        self.outcomes.clear()
+        self._forgotten = Counter(counts)
+
+    @property
+    def studies(self) -> int:
+        """Count the studies that this run settled."""
+        return self._forgotten["studies"] + len(self.outcomes)
+
+    @property
+    def instances(self) -> int:
+        """Count the instances of settled studies."""
+        return self._forgotten["instances"] + sum(outcome.source_instances for outcome in self.outcomes)
+
     @property
     def loaded(self) -> int:
         """Count the instances of this run that are loaded."""
-        return sum(1 for outcome in self.outcomes for one in outcome.instances if one.status == "loaded")
+        loaded = sum(1 for outcome in self.outcomes for one in outcome.instances if one.status == "loaded")
+        return self._forgotten["loaded"] + loaded
 
     @property
     def held(self) -> int:
         """Count the instances of settled studies that stay at the hospital."""
-        return sum(outcome.source_instances for outcome in self.outcomes) - self.loaded
+        return self.instances - self.loaded
 
     @property
     def is_incomplete(self) -> bool:
@@ -130,9 +149,8 @@ def recorded_run(sites: Sites, site: str, trigger: Trigger) -> Iterator[tuple[De
                     site=site,
                     project=desk.project,
                     at=datetime.now(UTC),
-                    studies=len(tally.outcomes) + len(tally.waiting),
-                    instances=sum(one.source_instances for one in tally.outcomes)
-                    + sum(work.instances for work in tally.waiting),
+                    studies=tally.studies + len(tally.waiting),
+                    instances=tally.instances + sum(work.instances for work in tally.waiting),
                     loaded=tally.loaded,
                     held=tally.held,
                     waiting=len(tally.waiting),

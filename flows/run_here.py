@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+from prefect import tags
 from prefect.settings import PREFECT_API_URL
 
 from flows.desk import Desk
@@ -39,7 +40,8 @@ def run_here(site: str) -> None:
         # A worker would try again; whoever sits at a terminal is told what to do.
         raise NotBegunError(str(error).removesuffix("It will be tried again").rstrip(". ")) from None
     _check_prefect()
-    state = route(site, return_state=True)
+    with tags("entwash", site):  # as its deployment's runs have
+        state = route(site, return_state=True)
     if state.name == WAITING:
         raise TransientError(str(state.message))
     state.result()

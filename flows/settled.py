@@ -26,6 +26,7 @@ _LOADED: Final = """
 WITH studies AS (
     SELECT record, patient_id, frames, profile_digest, engine_version, instances
     FROM read_parquet($1, union_by_name = true, hive_partitioning = false)
+    WHERE site = $2 AND project = $3 AND work = $4
 ),
 loaded AS (
     SELECT
@@ -121,7 +122,7 @@ class SettledIndex:
             return Loaded()
         paths = [self._shape, *(self._folder / f"{record}.parquet" for (record,) in rows)]
         patient_id, frames, instances = self._connection.execute(
-            _LOADED, [[database.pattern(path) for path in paths]]
+            _LOADED, [[database.pattern(path) for path in paths], site, project, work]
         ).fetchall()[0]
         return Loaded(
             patient_id=patient_id or "",

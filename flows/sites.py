@@ -24,17 +24,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from flows.closed import Closed
 from flows.errors import SitesError
+from flows.hours import Hours
+from flows.selectionrow import SelectionRow
 from flows.sitesfile import (
-    Closed,
     Hold,
     ProjectRow,
     Release,
     ServerRow,
+    SiteRow,
     SitesFile,
     beside,
     is_own_profile,
@@ -42,7 +46,18 @@ from flows.sitesfile import (
     read_sites_file,
 )
 
-__all__ = ["Hold", "Project", "Records", "Release", "Server", "Site", "Sites", "load_records", "load_sites"]
+__all__ = [
+    "Hold",
+    "Project",
+    "Records",
+    "Release",
+    "Server",
+    "Site",
+    "Sites",
+    "listed",
+    "load_records",
+    "load_sites",
+]
 
 
 class Server(Closed):
@@ -74,8 +89,9 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `release` says whether an instance leaves before its study is stable. `stable_age` is its Orthanc's StableAge, in
-    seconds.
+    `stable_age` is its Orthanc's StableAge, in seconds; `busy` are the hours in which something is expected of it;
+    `release` says whether an instance leaves before its study is stable; `selection` says which of its studies leave at
+    all, `live_from` which are old enough to be a backfill's alone; the lists are what a backfill may be narrowed by.
     """
 
     name: str
@@ -86,6 +102,11 @@ class Site(Closed):
     hold: Hold
     release: Release
     stable_age: int
+    busy: Hours
+    selection: SelectionRow
+    live_from: date | None
+    patient_lists: Mapping[str, Path]
+    description_lists: Mapping[str, tuple[str, ...]]
 
 
 class Sites(Closed):
@@ -180,6 +201,11 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 hold=row.hold or form.project.hold,
                 release=row.release or form.project.release,
                 stable_age=row.stable_age,
+                busy=Hours.read(row.busy),
+                selection=_selection(form, row),
+                live_from=row.live_from,
+                patient_lists={of: beside(path.parent, file) for of, file in row.patient_lists.items()},
+                description_lists=row.description_lists,
             )
             for name, row in form.sites.items()
             if only in {None, name}
@@ -191,6 +217,12 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
 def _project(row: ProjectRow, folder: Path) -> Project:
     profile = str(beside(folder, row.profile)) if is_own_profile(row.profile) else row.profile
     return Project(name=row.name, profile=profile, patient_id_prefix=row.patient_id_prefix)
+
+
+def _selection(form: SitesFile, row: SiteRow) -> SelectionRow:
+    selection = row.selection or form.selection
+    assert selection is not None  # noqa: S101 - a file without one is refused
+    return selection
 
 
 def _server(section: str, row: ServerRow) -> Server:

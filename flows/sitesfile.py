@@ -10,26 +10,24 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from anonymizer import AnonymizerError, Key, check_prefix, load_profile, profile_names
+from flows.closed import Closed
 from flows.errors import SitesError
+from flows.hours import Hours
+from flows.selectionrow import NOTHING_SELECTED, Patterns, SelectionRow
 
-__all__ = ["Closed", "Hold", "ServerRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
+__all__ = ["Hold", "ServerRow", "SiteRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _LO = 64  # characters that a value of VR LO may have (PS3.5 6.2)
-
-
-class Closed(BaseModel):
-    """Refuse unknown keys, guessed types and later changes; keep input out of error messages."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def _text(value: str) -> str:
@@ -89,7 +87,12 @@ def _issuer(value: str) -> str:
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
-        raise ValueError("a site's name is of lower-case letters, digits and hyphens")
+        raise ValueError("a name is of lower-case letters, digits and hyphens")
+    return value
+
+
+def _hours(value: str) -> str:
+    Hours.read(value)
     return value
 
 
@@ -118,6 +121,11 @@ class SiteRow(ServerRow):
     hold: Hold | None = None  # the project's, where nothing is said
     release: Release | None = None  # likewise
     stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
+    busy: Annotated[str, AfterValidator(_hours)] = "mon-fri 07:00-19:00"
+    selection: SelectionRow | None = None  # the one of the whole file, where nothing is said
+    live_from: date | None = None  # StudyDate
+    patient_lists: Mapping[_Name, _Text] = Field(default_factory=dict)
+    description_lists: Mapping[_Name, Patterns] = Field(default_factory=dict)
 
 
 class ProjectRow(Closed):
@@ -142,6 +150,7 @@ class SitesFile(Closed):
     cloud: ServerRow
     project: ProjectRow
     lineage: LineageRow = LineageRow()
+    selection: SelectionRow | None = None
     sites: Annotated[dict[_Name, SiteRow], Field(min_length=1)]
 
 
@@ -169,6 +178,7 @@ def read_sites_file(path: Path, only: str | None, *, here: bool = True) -> Sites
     except ValidationError as invalid:
         form = None
         problems += [_problem(error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
+    problems += _unselected(content)
     if here:
         problems += _missing(content, path.parent, only)
     if form is None or problems:
@@ -177,6 +187,15 @@ def read_sites_file(path: Path, only: str | None, *, here: bool = True) -> Sites
         lines = [f"[{section}]{' ' * bool(key)}{key}: {text}" for section, key, text in problems]
         raise SitesError("\n".join([f"{path} cannot be used; nothing was started:", *lines]))
     return form
+
+
+_SITE = 2  # names of a site's own section: sites, and its name
+_DICTS = {
+    "wait_for": 'such as {RTSTRUCT = ["CT", "MR"]}',
+    "patient_lists": 'such as {trial-a = "trial-a.txt"}',
+    "description_lists": 'such as {thorax = ["*thorax*"]}',
+}
+_OF_A_SITE: Mapping[str, type[Closed]] = {"selection": SelectionRow}
 
 
 class _Problem(NamedTuple):
@@ -204,21 +223,26 @@ def _sections(content: Mapping[str, Any]) -> Iterator[str]:
     for name, value in content.items():
         yield name
         if name == "sites" and isinstance(value, dict):
-            yield from (f"sites.{site}" for site in value)
+            for site, row in value.items():
+                yield f"sites.{site}"
+                if isinstance(row, dict):
+                    yield from (f"sites.{site}.{section}" for section in _OF_A_SITE.keys() & row.keys())
 
 
 def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> _Problem:
     """Turn one of Pydantic's errors into section, key and a sentence."""
     names = [str(part) for part in loc if part != "[key]"]
-    depth = 2 if names[0] == "sites" and len(names) > 1 else 1
+    depth = _depth(names)
     section, key = ".".join(names[:depth]), ".".join(names[depth:])
     text = {
         "missing": "is missing",
-        "extra_forbidden": f"is not known here; there is {listed(_known(names[0], depth, key))}",
+        "extra_forbidden": f"is not known here; there is {listed(_known(names, depth))}",
         "string_type": "must be text in quotes",
         "model_type": f"must be a section: [{section}]",
-        "dict_type": "must be sections: [sites.NAME]",
-        "literal_error": 'must be "study", or "instance"',
+        "dict_type": f"must be {_DICTS.get(names[-1], 'sections: [sites.NAME]')}",
+        "date_type": "must be a date such as 2026-01-31, without quotes",
+        "literal_error": message.replace("Input should be", "must be").replace(" or ", ", or ").replace("'", '"'),
+        "tuple_type": "must be a list in brackets",
         "too_short": "there is no hospital; add a section [sites.NAME]",
     }.get(kind, message.removeprefix("Value error, "))
     if kind == "extra_forbidden" and "password" in key.lower():
@@ -226,16 +250,32 @@ def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> _Problem:
     return _Problem(section, key, text)
 
 
-def _known(section: str, depth: int, key: str) -> Iterable[str]:
-    if not key:
+def _depth(names: Sequence[str]) -> int:
+    """Return how many of the names are those of a section."""
+    if names[0] != "sites":
+        return 1
+    return 3 if len(names) > _SITE and names[_SITE] in _OF_A_SITE else min(len(names), _SITE)
+
+
+def _known(names: Sequence[str], depth: int) -> Iterable[str]:
+    if len(names) == depth == 1:
         return SitesFile.model_fields
     rows: dict[str, type[Closed]] = {
         "cloud": ServerRow,
         "project": ProjectRow,
         "lineage": LineageRow,
         "sites": SiteRow,
+        **_OF_A_SITE,
     }
-    return rows[section].model_fields
+    return rows[names[_SITE] if depth > _SITE else names[0]].model_fields
+
+
+def _unselected(content: Mapping[str, Any]) -> Iterator[_Problem]:
+    """Find out that nobody chose what leaves."""
+    sites = content.get("sites")
+    rows = sites.values() if isinstance(sites, dict) else ()
+    if "selection" not in content and not (rows and all(isinstance(row, dict) and "selection" in row for row in rows)):
+        yield _Problem("selection", "", f"is missing; {NOTHING_SELECTED}")
 
 
 def _missing(content: Mapping[str, Any], folder: Path, only: str | None) -> Iterator[_Problem]:
@@ -275,7 +315,10 @@ def _own_profile(content: Mapping[str, Any], folder: Path) -> Iterator[_Problem]
         try:
             load_profile(beside(folder, name))
         except AnonymizerError as error:
-            yield _Problem("project", "profile", str(error))
+            said, *faults = str(error).splitlines()
+            if faults:  # they quote what somebody wrote, and this message goes to Prefect
+                said += f" it has {len(faults)} faults, and `entwash profile show {name}` tells them"
+            yield _Problem("project", "profile", said)
 
 
 def _address(row: Mapping[str, Any]) -> str | None:

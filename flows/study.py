@@ -56,6 +56,10 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     if len(instances) != work.instances:
         raise TransientError("a study changes at the hospital while it is looked at. It will be tried again")
     attempt = Attempt(desk, work, started, len(instances))
+    if work.choice.outcome == "exclude":
+        return attempt.excluded(work.choice.reason)
+    if work.choice.outcome == "overdue":
+        return attempt.overdue()
     if len(desk.hospital.studies_of(work.source_uid)) > 1:
         return attempt.held([hold_of(Held(TWO_PATIENTS))])
 

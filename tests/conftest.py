@@ -11,6 +11,8 @@ from tests.hospital import Place, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
 SERVERS = {
+    "test_alarms",
+    "test_backfill",
     "test_demo",
     "test_deployments",
     "test_early",
@@ -20,6 +22,8 @@ SERVERS = {
     "test_ledger",
     "test_one_run",
     "test_orthanc",
+    "test_patient_stays_home",
+    "test_selection",
     "test_worker",
 }
 """Modules that start servers or many processes, and take longest."""

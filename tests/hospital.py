@@ -34,6 +34,8 @@ class Place:
     cloud: OrthancServer
     folder: Path
     stable_age: int = 0
+    selection: str = 'studies = "all"'
+    site: str = ""
 
     def write_sites(self, **project: str) -> Path:
         """Write key and sites file of the site `north`."""
@@ -44,9 +46,10 @@ class Place:
         path = self.folder / "sites.toml"
         path.write_text(
             f'[cloud]\nurl = "{self.cloud.url}"\nusername = "{USERNAME}"\npassword_env = "ENTWASH_CLOUD_PASSWORD"\n'
-            f"[project]\n{settings}"
+            f"[project]\n{settings}[selection]\n{self.selection}\n"
             f'[sites.north]\nurl = "{self.hospital.url}"\nusername = "{USERNAME}"\n'
             f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\nstable_age = {self.stable_age}\n'
+            f"{self.site}\n"
         )
         return path
 

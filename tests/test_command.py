@@ -324,7 +324,8 @@ def test_run_says_in_one_sentence_why_it_could_not_begin(
     monkeypatch.setenv("ENTWASH_TEST_PASSWORD", "only-for-tests")
     (tmp_path / "sites.toml").write_text(
         '[cloud]\nurl = "http://127.0.0.1:9"\nusername = "u"\npassword_env = "ENTWASH_TEST_PASSWORD"\n'
-        '[project]\nname = "demo"\n[sites.north]\nurl = "http://127.0.0.1:7"\nusername = "u"\n'
+        '[project]\nname = "demo"\n[selection]\nstudies = "all"\n'
+        '[sites.north]\nurl = "http://127.0.0.1:7"\nusername = "u"\n'
         f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\n'
     )
     result = entwash("run", "north", "--sites", tmp_path / "sites.toml")

@@ -47,8 +47,10 @@ SITES = ("north", "south")
 URLS = {"cloud": "http://127.0.0.1:8041", "north": "http://127.0.0.1:8042", "south": "http://127.0.0.1:8043"}
 
 
-def deployments() -> list[dict[str, Any]]:
-    return cast(list[dict[str, Any]], yaml.safe_load(PREFECT_YAML.read_text())["deployments"])
+def deployments(flow: str = "route") -> list[dict[str, Any]]:
+    """Return the deployments of one flow."""
+    every = cast(list[dict[str, Any]], yaml.safe_load(PREFECT_YAML.read_text())["deployments"])
+    return [one for one in every if one["entrypoint"].endswith(f":{flow}")]
 
 
 # prefect.yaml
@@ -60,10 +62,25 @@ def test_every_site_has_a_deployment_of_its_own_name_and_work_pool() -> None:
     ]
 
 
+def test_every_run_carries_its_site_as_a_tag() -> None:
+    assert [one["tags"] for one in deployments()] == [["entwash", site] for site in SITES]
+
+
 def test_every_entrypoint_is_the_flow_route() -> None:
     for deployment in deployments():
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
         assert flow.name == "route"
+
+
+def test_every_site_has_a_backfill_that_nothing_starts_by_itself_and_that_only_counts_unless_told() -> None:
+    assert [(one["name"], one["work_pool"]["name"], one["parameters"]) for one in deployments("backfill")] == [
+        (f"backfill-{site}", site, {"site": site}) for site in SITES
+    ]
+    for deployment in deployments("backfill"):
+        assert not {"schedules", "triggers"} & deployment.keys()
+        flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
+        assert flow.name == "backfill"
+        assert flow.validate_parameters(deployment["parameters"])["dry_run"] is True
 
 
 def test_every_trigger_waits_for_the_doorbell_of_its_own_site_alone() -> None:
@@ -96,10 +113,11 @@ def test_a_site_runs_once_at_a_time_and_loses_no_ring() -> None:
 
 
 def test_another_sweep_changes_the_schedules_and_nothing_else(tmp_path: Path) -> None:
-    changed = yaml.safe_load(with_sweep(PREFECT_YAML, 7))
-    assert [one["schedules"][0].pop("interval") for one in changed["deployments"]] == [7, 7]
-    original = yaml.safe_load(PREFECT_YAML.read_text())
-    assert [one["schedules"][0].pop("interval") for one in original["deployments"]] == [300, 300]
+    def intervals(every: dict[str, Any]) -> list[int]:
+        return [one["schedules"][0].pop("interval") for one in every["deployments"] if "schedules" in one]
+
+    changed, original = yaml.safe_load(with_sweep(PREFECT_YAML, 7)), yaml.safe_load(PREFECT_YAML.read_text())
+    assert (intervals(changed), intervals(original)) == ([7, 7], [300, 300])
     assert changed == original
 
 

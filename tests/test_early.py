@@ -19,12 +19,14 @@ from deployments.demo import studies
 from flows import lineage
 from flows.desk import Desk
 from flows.early import load_early
+from flows.inventory import find_work
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.orthanc.client import COMPLETE
 from flows.records import StudyOutcome
-from flows.route import _drain
-from flows.run import Tally
+from flows.route import _load_early
+from flows.sites import load_sites
+from flows.study import move
 from flows.withdrawal import withdraw_forsaken
 from tests.cases import read
 from tests.hospital import Place, ask, counts, emptied, files_of
@@ -107,9 +109,9 @@ def test_images_are_in_the_cloud_before_their_study_is_stable(arriving: Place) -
 
 
 def looked_at(place: Place, **project: str) -> None:
-    """Do what the flow does where no study is stable."""
+    """Do what the flow does before it looks for studies that are stable."""
     with place.desk(**project) as desk, disable_run_logger():
-        _drain(desk, Tally("north"), "doorbell")
+        _load_early(desk, thorough=True)
 
 
 def test_the_flow_begins_with_what_arrives_where_the_site_says_so(arriving: Place) -> None:
@@ -171,6 +173,27 @@ def test_where_a_hold_holds_an_instance_the_others_stay(arriving: Place) -> None
 
     assert (counts(arriving.cloud), states(arriving)) == (2, {"withdrawn": 1, "complete": 2})
     assert (is_complete(arriving), sums(arriving)) == (True, (3, 2, 1, 0, True))
+
+
+def test_what_the_selection_does_not_send_does_not_leave_early(arriving: Place) -> None:
+    sites = arriving.write_sites(release="instance")
+    sites.write_text(sites.read_text() + '[selection]\nmodalities = ["MR"]\n')
+    arrive(arriving, images(3))
+    with Desk.open(load_sites(sites, only="north"), "north", "run") as desk:
+        assert (load_early(desk), counts(arriving.cloud)) == (0, 0)
+
+
+def test_what_the_selection_excludes_when_it_is_stable_is_withdrawn(arriving: Place) -> None:
+    sites = arriving.write_sites(release="instance")
+    sites.write_text(sites.read_text() + '[selection]\nmodalities = ["CT"]\n')
+    arrive(arriving, images(3))
+    with Desk.open(load_sites(sites, only="north"), "north", "run") as desk:
+        assert load_early(desk) == 3
+        arrive(arriving, [studies.screen_dump(1, 1, 2, rows=16)])
+        settle_down(arriving)
+        (work,) = find_work(desk, set())
+        assert move(desk, work).status == "excluded"
+    assert (counts(arriving.cloud), states(arriving)) == (0, {"withdrawn": 3})
 
 
 def test_what_cannot_be_proven_alone_waits_for_its_study(arriving: Place) -> None:
@@ -275,10 +298,6 @@ def die(*_: object) -> None:
 def die_at(step: str, sites: Path, files: Sequence[bytes]) -> None:
     """Receive files and load them early, or without files move the study, and be killed at a step."""
     os.environ.update(ENTWASH_TEST_PASSWORD="only-for-tests", ENTWASH_CLOUD_PASSWORD="only-for-tests")
-    from flows.inventory import find_work
-    from flows.sites import load_sites
-    from flows.study import move
-
     kinds: dict[str, tuple[type, str]] = {
         "before the intent": (Ledger, "early"),
         "before the load": (Orthanc, "store"),

@@ -398,7 +398,7 @@ def test_the_runs_artifact_names_held_studies_with_their_reasons(held: Place) ->
     release()
     outcomes = held.run()
     with held.desk() as desk:
-        text = artifacts._description(desk, Tally("north", outcomes))
+        text = artifacts._description(desk, Tally("north", outcomes), 1.0)
 
     study = outcomes[0].study_instance_uid
     assert f"- study {study}: `entwash held show {study[-8:]}`" in text
@@ -421,7 +421,7 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
     with held.desk(profile=str(own)) as desk:
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
-        artifacts._create(desk, tally)
+        artifacts.publish(desk, tally, 1.0)
         Drain(desk, Tally("north")).move([work])
 
     (outcome,) = tally.outcomes

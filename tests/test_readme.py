@@ -32,7 +32,7 @@ def test_every_link_leads_somewhere(target: str) -> None:
 
 def test_every_command_that_it_shows_exists() -> None:
     shown = set(re.findall(r"entwash ([a-z]+)", README))
-    assert shown == {"anonymize", "held", "keygen", "keyid", "profile", "run", "verify"}
+    assert shown == {"anonymize", "backfill", "held", "keygen", "keyid", "profile", "run", "verify"}
     for command in shown:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 

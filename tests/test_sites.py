@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ password_env = "CLOUD_PASSWORD"
 
 [project]
 name = "lung-2026"
+
+[selection]
+studies = "all"
 
 [sites.north]
 url = "http://127.0.0.1:8042"
@@ -108,10 +112,110 @@ def test_what_a_hold_holds_is_said_for_all_sites_or_for_one(folder: Path) -> Non
     assert holds(project + 'hold = "study"\n') == ["instance", "study"]
 
 
+def test_what_leaves_is_said_for_all_sites_or_for_one(folder: Path) -> None:
+    def modalities(text: str) -> list[tuple[str, ...] | None]:
+        return [load(folder, text).site(name).selection.modalities for name in ("north", "south-2")]
+
+    some = GOOD.replace('studies = "all"', 'modalities = ["CT", "MR"]')
+    own = '[sites.south-2.selection]\nmodalities = ["US"]\n'
+    assert modalities(GOOD) == [None, None]
+    assert modalities(some) == [("CT", "MR"), ("CT", "MR")]
+    assert modalities(some + own) == [("CT", "MR"), ("US",)]
+    each = without(GOOD, "[selection]", 'studies = "all"') + own + '[sites.north.selection]\nmodalities = ["CT"]\n'
+    assert modalities(each) == [("CT",), ("US",)]
+
+
+def test_a_file_that_does_not_say_what_leaves_is_refused_with_both_ways_to_say_it(folder: Path) -> None:
+    nothing = without(GOOD, "[selection]", 'studies = "all"')
+    one_only = nothing + '[sites.north.selection]\nstudies = "all"\n'
+    empty = without(GOOD, 'studies = "all"')
+    denied = GOOD.replace('studies = "all"', 'exclude_study_descriptions = ["*test*"]')
+    for text in (nothing, one_only, empty, denied):
+        (found,) = problems(folder, text)
+        assert found.startswith("[selection]: ")
+        assert 'modalities = ["CT", "MR"]' in found
+        assert 'studies = "all"' in found
+
+
+def test_every_problem_of_a_selection_is_told_at_once_with_its_place(folder: Path) -> None:
+    text = GOOD.replace('studies = "all"', 'modalities = ["CT", "ct scan"]\nstudies = "some"\nwait_at_most = 0')
+    text += '[sites.south-2.selection]\ncolour = 1\nae_titles = []\nsop_classes = "1.2"\nwait_for = {rt = ["CT"]}\n'
+    found = dict(line.split(": ", 1) for line in problems(folder, text))
+    assert found.keys() == {
+        "[selection] modalities.1",
+        "[selection] studies",
+        "[selection] wait_at_most",
+        "[sites.south-2.selection] colour",
+        "[sites.south-2.selection] ae_titles",
+        "[sites.south-2.selection] sop_classes",
+        "[sites.south-2.selection] wait_for.rt",
+    }
+    assert found["[selection] studies"] == 'must be "all"'
+    assert "station_names" in found["[sites.south-2.selection] colour"]
+    assert "brackets" in found["[sites.south-2.selection] sop_classes"]
+    assert found["[sites.south-2.selection] ae_titles"] == "must not be empty"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('studies = "all"\nmodalities = ["CT"]', "contradict"),
+        ('modalities = ["ct"]', "upper-case"),
+        ('study_descriptions = ["*"]', "at least one letter"),
+        ('ae_titles = ["A TITLE THAT IS TOO LONG"]', "16"),
+        ('sop_classes = ["CT Image Storage"]', "UID of a SOP class"),
+        ('studies = "all"\nwait_for = ["CT"]', "RTSTRUCT ="),
+        ('studies = "all"\nexclude_study_descriptions = "*test*"', "brackets"),
+    ],
+)
+def test_a_selection_that_cannot_be_meant_is_refused(folder: Path, text: str, hint: str) -> None:
+    (found,) = problems(folder, GOOD.replace('studies = "all"', text))
+    assert found.startswith("[selection]")
+    assert hint in found
+
+
+def test_what_a_backfill_is_narrowed_by_has_a_name(folder: Path) -> None:
+    text = GOOD + (
+        'live_from = 2026-01-31\npatient_lists = {trial-a = "lists/a.txt"}\n'
+        '[sites.south-2.description_lists]\nthorax = ["*thorax*", "*lung*"]\n'
+    )
+    site = load(folder, text).site("south-2")
+    assert site.live_from == date(2026, 1, 31)
+    assert site.patient_lists == {"trial-a": folder / "lists" / "a.txt"}
+    assert site.description_lists == {"thorax": ("*thorax*", "*lung*")}
+    north = load(folder, text).site("north")
+    assert (north.live_from, north.patient_lists, north.description_lists) == (None, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ('live_from = "2026-01-31"', "live_from", "without quotes"),
+        ("live_from = 2026-01-31T00:00:00", "live_from", "without quotes"),
+        ('patient_lists = ["a.txt"]', "patient_lists", "trial-a ="),
+        ('patient_lists = {Meier = "a.txt"}', "patient_lists.Meier", "hyphens"),
+        ("description_lists = {thorax = []}", "description_lists.thorax", "empty"),
+        ('description_lists = {thorax = ["*"]}', "description_lists.thorax.0", "at least one letter"),
+    ],
+)
+def test_what_a_backfill_cannot_be_narrowed_by_is_refused(folder: Path, text: str, place: str, hint: str) -> None:
+    (found,) = problems(folder, GOOD + text + "\n")
+    assert found.startswith(f"[sites.south-2] {place}: ")
+    assert hint in found
+
+
 def test_a_profile_of_a_sites_own_begins_at_the_file_too(folder: Path) -> None:
     (folder / "ours.toml").write_text('extends = "basic"\n', "utf-8")
     sites = load(folder, GOOD.replace('name = "lung-2026"', 'name = "lung-2026"\nprofile = "ours.toml"'))
     assert sites.project.profile == str(folder / "ours.toml")
+
+
+def test_the_faults_of_a_profile_are_counted_and_not_quoted(folder: Path) -> None:
+    (folder / "ours.toml").write_text('extends = "basic"\n[vocabulary]\nwords = ["Erika Mustermann", "q"]\n', "utf-8")
+    with pytest.raises(SitesError) as raised:
+        load(folder, GOOD.replace('name = "lung-2026"', 'name = "lung-2026"\nprofile = "ours.toml"'))
+    assert "it has 2 faults, and `entwash profile show ours.toml` tells them" in str(raised.value)
+    assert "Mustermann" not in str(raised.value)
 
 
 def test_relative_paths_begin_at_the_file_and_not_at_the_caller(

@@ -71,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             Key.generate(folder / "north.key")
             (folder / "sites.toml").write_text(
                 f'[cloud]\nurl = "{cloud.url}"\nusername = "{cloud.username}"\npassword_env = "ENTWASH_PASSWORD"\n'
-                f'[project]\nname = "test"\n'
+                '[project]\nname = "test"\n[selection]\nstudies = "all"\n'
                 f'[sites.north]\nurl = "{hospital.url}"\nusername = "{hospital.username}"\n'
                 f'password_env = "ENTWASH_PASSWORD"\nkey_file = "north.key"\n'
             )

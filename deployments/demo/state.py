@@ -87,6 +87,7 @@ class State:
             "# Written by the demo at each start: the ports change.\n",
             _server("cloud", urls["cloud"], username, _variable("cloud")),
             '[project]\nname = "demo"\nprofile = "research"\npatient_id_prefix = "DEID-"\n',
+            '[selection]\nstudies = "all"\n',
             f'[lineage]\ndirectory = "{self.lineage.name}"\n',
         ]
         for site in SITES:

@@ -13,7 +13,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from flows.errors import FlowsError, GoneError, TerminalError, TransientError
+from flows.orthanc.answers import parsed, rows
+from flows.orthanc.answers import study as described
 from flows.orthanc.attempts import Attempts
+from flows.orthanc.catalogue import Catalogue
 from flows.orthanc.records import (
     Change,
     Changes,
@@ -63,6 +66,7 @@ class Orthanc:
     def __init__(self, server: Server, threads: int = 8, attempts: Attempts = Attempts()) -> None:  # noqa: B008 - frozen
         self._server = server
         self._wire = Wire(server, threads, attempts)
+        self.catalogue = Catalogue(self._wire)
 
     def __repr__(self) -> str:
         return f"Orthanc({self._server.place})"
@@ -117,20 +121,20 @@ class Orthanc:
         """Describe one study of the inventory."""
         what = "a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id(orthanc_study_id))
-        return self._parsed(what, answer, _study)
+        return self._parsed(what, answer, described)
 
     def _page(self, since: int) -> list[StudyAtSite]:
         # Orthanc 1.10.1 wants both or neither of since and limit.
         params = {"expand": "", "since": since, "limit": _PAGE}
         what = "the list of studies"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies(params=params))
-        return self._parsed(what, answer, lambda said: [_study(row) for row in _rows(said)])
+        return self._parsed(what, answer, lambda said: [described(row) for row in rows(said)])
 
     def instances(self, orthanc_study_id: str) -> list[InstanceAtSite]:
         """List a study's instances, series by series, in an order that is the same every time."""
         what = "the instances of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_instances(orthanc_study_id))
-        found = self._parsed(what, answer, lambda said: [_instance(row) for row in _rows(said)])
+        found = self._parsed(what, answer, lambda said: [_instance(row) for row in rows(said)])
         if not found:  # Orthanc 1.13 lists nothing for a study that is gone, and no study is empty
             raise self._wire.gone(what)
         return sorted(found, key=lambda instance: (instance.series, instance.orthanc_id))
@@ -164,7 +168,7 @@ class Orthanc:
         # pyorthanc's own post_tools_lookup sends a form, which httpx deprecates for text.
         url = f"{self._server.url}/tools/lookup"
         answer = self._wire.ask(what, lambda: orthanc.post(url, content=identifier))
-        return self._parsed(what, answer, lambda said: [(str(row["Type"]), str(row["ID"])) for row in _rows(said)])
+        return self._parsed(what, answer, lambda said: [(str(row["Type"]), str(row["ID"])) for row in rows(said)])
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """Read which studies became stable from the change after `since` on; gaps in Seq are normal."""
@@ -191,7 +195,7 @@ class Orthanc:
         """Describe the study of an instance."""
         what = "the study of an instance"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_instances_id_study(orthanc_instance_id))
-        return self._parsed(what, answer, _study)
+        return self._parsed(what, answer, described)
 
     def last_change(self) -> int:
         """Return the Seq of the latest change of any kind; 0 where nothing ever changed."""
@@ -303,29 +307,7 @@ class Orthanc:
         )
 
     def _parsed(self, what: str, answer: Answer, parse: Callable[[Any], _T]) -> _T:
-        """Read an answer; whoever gives another form than Orthanc does is not one."""
-        try:
-            return parse(answer.json())
-        except (KeyError, TypeError, ValueError, AttributeError):
-            pass
-        raise self._wire.nonsense(what)
-
-
-def _rows(said: Any) -> list[Any]:
-    # An empty object would otherwise pass for an empty list, and a hospital for an empty one.
-    if not isinstance(said, list):
-        raise TypeError
-    return said
-
-
-def _study(row: Any) -> StudyAtSite:
-    return StudyAtSite(
-        orthanc_id=row["ID"],
-        study_instance_uid=row["MainDicomTags"].get("StudyInstanceUID", ""),
-        last_update=row.get("LastUpdate", ""),
-        stable=row.get("IsStable", False),
-        series=tuple(sorted(row["Series"])),
-    )
+        return parsed(self._wire, what, answer, parse)
 
 
 def _instance(row: Any) -> InstanceAtSite:
@@ -333,8 +315,8 @@ def _instance(row: Any) -> InstanceAtSite:
 
 
 def _changes(said: Any) -> Changes:
-    rows = [
+    found = [
         Change(row["Seq"], row["ChangeType"], row["ResourceType"], row["ID"], row["Date"])
-        for row in _rows(said["Changes"])
+        for row in rows(said["Changes"])
     ]
-    return Changes(tuple(rows), last=said["Last"], done=said["Done"])
+    return Changes(tuple(found), last=said["Last"], done=said["Done"])

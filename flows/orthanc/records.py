@@ -9,7 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Change", "Changes", "Delivery", "InstanceAtSite", "Outcome", "Stored", "StudyAtSite", "System"]
+__all__ = [
+    "ORTHANCS_TIME",
+    "Change",
+    "Changes",
+    "Delivery",
+    "InstanceAtSite",
+    "Origin",
+    "Outcome",
+    "SeriesAtSite",
+    "Size",
+    "Stored",
+    "StudyAtSite",
+    "System",
+]
+
+ORTHANCS_TIME = "%Y%m%dT%H%M%S"
+"""How Orthanc writes a time, in UTC."""
 
 Outcome = Literal["stored", "already-there", "conflict"]  # only the first two count as loaded
 
@@ -37,6 +53,35 @@ class StudyAtSite:
     last_update: str = field(repr=False)
     stable: bool
     series: tuple[str, ...] = field(repr=False)
+    study_date: str = field(default="", repr=False)
+    description: str = field(default="", repr=False)
+    patient_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesAtSite:
+    """Describe one series of a study, with an empty text for each attribute that it lacks."""
+
+    orthanc_id: str = field(repr=False)
+    modality: str = field(repr=False)
+    description: str = field(repr=False)
+    station_name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Say what an instance is, and the calling AE title that sent it; "" if it came by another way than DICOM's."""
+
+    sop_class_uid: str
+    remote_aet: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Say how much a study is; `bytes` are those of its files, uncompressed by Orthanc."""
+
+    instances: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,26 @@ SELECT
     c.key AS name, c.value AS count
 FROM raw.latest, unnest(map_entries(checks)) AS t (c);
 
+-- What the selection lets wait for something that has to come with it; it counts as in flight.
+CREATE VIEW waiting AS
+WITH seen AS (
+    SELECT
+        site, project, work,
+        arg_max(snapshot, record) AS snapshot,
+        arg_max(study_instance_uid, record) AS study_instance_uid,
+        arg_max(source_instances, record) AS instances,
+        arg_max(coalesce(waits, ''), record) AS reason,
+        min(seen_at) FILTER (WHERE waits <> '') AS since
+    FROM raw.seen
+    GROUP BY site, project, work
+)
+SELECT
+    site, project, work, s.study_instance_uid, s.instances, s.reason, s.since,
+    make_timestamp(epoch_us(now())) - s.since AS age
+FROM seen AS s
+LEFT JOIN raw.latest AS l USING (site, project, work)
+WHERE s.reason <> '' AND s.snapshot IS DISTINCT FROM l.snapshot;
+
 CREATE VIEW balance AS
 WITH found AS (
     SELECT

@@ -1,0 +1,51 @@
+"""Events that a run tells Prefect: what somebody may want to be called for, in counts and codes.
+
+What becomes of them stands in deployments/automations.yaml. An event names its site and holds counts and codes alone;
+one that cannot be sent harms no run, because the ledger has it all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+from prefect import get_run_logger
+from prefect.events import emit_event
+
+__all__ = ["Kind", "alarm", "harmless"]
+
+Kind = Literal["held", "unbalanced", "breaker-opened", "arrived", "resting"]
+"""What happened: something of this run is held; the ledger of the site does not balance; a breaker opened; studies that
+are new or changed were found; nothing is expected of the hospital at this hour. The last two ring at nobody: an
+automation that hears neither of them nor the doorbell calls the hospital silent."""
+
+
+def alarm(site: str, kind: Kind, **counts: int | str) -> None:
+    """Tell Prefect that something happened at a site.
+
+    Parameters
+    ----------
+    site : str
+        Its name.
+    kind : str
+        What happened.
+    **counts : int or str
+        How many, and codes; nothing else may stand in an event.
+    """
+    with harmless("an event"):
+        emit_event(
+            event=f"entwash.{kind}",
+            # The same resource as the doorbell's, so that one automation serves every site.
+            resource={"prefect.resource.id": f"entwash.site.{site}", "prefect.resource.name": site},
+            payload=dict(counts),
+        )
+
+
+@contextlib.contextmanager
+def harmless(what: str) -> Iterator[None]:
+    """Do what is only for people to see: where it fails, the run goes on, and its log says what could not be left."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, the data has arrived
+        get_run_logger().warning("%s could not be left in Prefect (%s)", what, type(error).__name__)

@@ -1,0 +1,206 @@
+"""The flow for what was there before: an archive goes to the cloud by night, behind what arrives.
+
+It asks the hospital for the studies that are meant, and takes of them what the ledger has no outcome for. So a second
+start goes on where the first one ended, however that ended. Between two studies it lets the live route go first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas import State
+
+from flows.criteria import Criteria, patients_in
+from flows.desk import Desk
+from flows.drain import Drain
+from flows.errors import SitesError, TransientError
+from flows.hands import task_runner
+from flows.inventory import Inventory, Work
+from flows.plan import plan
+from flows.run import Tally, recorded_run
+from flows.sites import Site, listed, load_sites
+from flows.window import Window
+
+__all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
+
+_LIVE = "live"  # the lease that every run of the live route shares
+_AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
+_LOOK_AGAIN = 1.0  # seconds, while the live route works
+_LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
+
+
+@flow(
+    name="backfill",
+    flow_run_name="{site} · backfill",
+    task_runner=task_runner(),
+    persist_result=False,
+    retries=0,
+)
+def backfill(
+    site: str,
+    studies_from: date | None = None,
+    studies_to: date | None = None,
+    modalities: list[str] | None = None,
+    descriptions: str = "",
+    patients: str = "",
+    window: str = "",
+    dry_run: bool = True,
+) -> State[Any] | None:
+    """Move what a site had before it was connected, as far as the criteria mean it and its selection names it.
+
+    Prefect keeps parameters as they are, so what could be about a patient is named here and stands in the sites file.
+
+    Parameters
+    ----------
+    site : str
+        A name of the sites file.
+    studies_from, studies_to : date, optional
+        Of StudyDate, both included.
+    modalities : list of str, optional
+        Studies with a series of one of them.
+    descriptions, patients : str
+        Names of a list in the site's `description_lists` and `patient_lists`; "" for all.
+    window : str
+        When it works, such as 20:00-06:00 by the clock of the worker; the run ends when it closes. "" is always.
+    dry_run : bool
+        Count, and move nothing.
+    """
+    sites = load_sites(only=site)
+    row, hours = sites.site(site), window_of(window)
+    criteria = Criteria(
+        first=studies_from,
+        last=studies_to,
+        modalities=tuple(modalities or ()),
+        descriptions=_descriptions(row, descriptions),
+        patients=_patients(row, patients),
+    )
+    if dry_run:
+        with Desk.open(sites, site, run_id="") as desk:
+            desk.check()
+            table = plan(desk, criteria).rows()
+        create_table_artifact(key=f"backfill-{site}", table=table, description=f"**{site}**: what a backfill would do.")
+        return None
+    with recorded_run(sites, site, "backfill") as (desk, tally):
+        pace = Pace(desk, hours)
+        move_all(desk, Drain(desk, tally), tally, pace.paced(works(desk, criteria)))
+        said = "the window closed; the next start goes on from here" if pace.is_over else "all that was meant was tried"
+        get_run_logger().info("%s: %d studies settled, %d wait; %s", site, tally.studies, len(tally.waiting), said)
+        return tally.ending()
+
+
+def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> None:
+    """Move works one by one, until there are no more or an end is away.
+
+    Raises
+    ------
+    TerminalError
+        A person must act first.
+    """
+    try:
+        desk.check_key()
+        drain.begin()
+        for work in works:
+            drain.move([work])
+            tally.forget()
+            if drain.is_stopped:
+                break
+        drain.end()
+    except TransientError as error:
+        tally.stops(error)
+
+
+def works(desk: Desk, criteria: Criteria) -> Iterator[Work]:
+    """Yield what is meant and not settled, and record it as seen a little before its turn comes."""
+    inventory = Inventory(desk, of_all_dates=True)
+    studies = criteria.studies(desk)
+    while batch := list(islice(studies, _AT_ONCE)):
+        inventory.refresh()
+        yield from inventory.works(batch, lambda is_new: "backfill" if is_new else "retry")
+
+
+class Pace:
+    """Let works through inside a window of the day, and behind the live route.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the site.
+    window : Window
+        When work is done.
+    patiently : bool
+        Wait until the window opens again. A run that sleeps holds the place of another at its worker, so only who has
+        no worker wants this.
+    now : callable, optional
+        Tells the local time.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        window: Window,
+        *,
+        patiently: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    ) -> None:
+        self._desk = desk
+        self._window = window
+        self._patiently = patiently
+        self._now = now
+        self.is_over = False
+
+    def paced(self, works: Iterator[Work]) -> Iterator[Work]:
+        """Yield each work when its turn has come, until the window closes."""
+        while self._turn_comes():
+            work = next(works, None)
+            if work is None:
+                return
+            yield work
+        self.is_over = True
+
+    def _turn_comes(self) -> bool:
+        while True:
+            closed = self._window.until_open(self._now()).total_seconds()
+            if closed and not self._patiently:
+                return False
+            if not closed and not self._desk.leases.is_shared(_LIVE):
+                return True
+            time.sleep(min(closed or _LOOK_AGAIN, _LONGEST_SLEEP))
+
+
+def _descriptions(site: Site, name: str) -> tuple[str, ...]:
+    if not name:
+        return ()
+    if name not in site.description_lists:
+        known = listed(site.description_lists)
+        raise SitesError(f"[sites.{site.name}.description_lists] has no list of the name asked for; it has {known}")
+    return site.description_lists[name]
+
+
+def _patients(site: Site, name: str) -> tuple[str, ...] | None:
+    if not name:
+        return None
+    if name not in site.patient_lists:
+        known = listed(site.patient_lists)
+        raise SitesError(f"[sites.{site.name}.patient_lists] has no list of the name asked for; it has {known}")
+    return patients_in(site.patient_lists[name], f"[sites.{site.name}.patient_lists] {name}")
+
+
+def window_of(text: str) -> Window:
+    """Read a window of the day.
+
+    Raises
+    ------
+    SitesError
+        It is none.
+    """
+    try:
+        return Window.of(text)
+    except ValueError as error:
+        problem = str(error)
+    raise SitesError(f"window {problem}")

@@ -1,0 +1,283 @@
+"""Somebody is called when he should be, and not otherwise: real automations on a real Prefect server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # Prefect brings PyYAML, but no stubs for it
+
+from deployments.automations import FILE, SettingError, bring
+from deployments.demo import studies
+from deployments.demo.servers import PrefectServer
+from flows.hours import Hours
+from tests.hospital import PASSWORDS, Place, emptied, passwords_in_the_environment
+from tests.ledgers import delivery, outcome, seen
+from tests.orthanc_server import OrthancServer
+
+ROOT = Path(__file__).resolve().parents[1]
+CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 3, rows=16)]
+PHOTOGRAPH = [instance.data for instance in studies.south() if instance.modality == "OT"]
+SILENT_SECONDS = 10
+PATIENCE = 60.0
+
+
+@dataclass
+class Called:
+    """What came by the webhook."""
+
+    url: str
+    texts: list[str] = field(default_factory=list)
+
+    def by(self, words: str) -> list[str]:
+        """Return the messages with these words in them."""
+        return [text for text in self.texts if words in text]
+
+    def wait(self, words: str) -> str:
+        """Wait for a message."""
+        wait_until(lambda: bool(self.by(words)))
+        return self.by(words)[0]
+
+
+@contextmanager
+def listening() -> Iterator[Called]:
+    """Stand where a chat would, and note what it is told."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            called.texts.append(body["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+            """Keep the tests' output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        called = Called(f"http://127.0.0.1:{server.server_port}/a-secret-token")
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield called
+        server.shutdown()
+        thread.join()
+
+
+@dataclass
+class Station:
+    """A Prefect server with the automations, who is called, and a place whose runs it sees."""
+
+    prefect: PrefectServer
+    called: Called
+
+    def python(self, *arguments: str, **variables: str) -> str:
+        """Run Python with this server's variables, and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env={**os.environ, **self.prefect.environment, **PASSWORDS, **variables},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def run(self, place: Place, trigger: str) -> None:
+        """Run the flow once, as a worker does."""
+        code = f"from flows.route import route; route('north', {trigger!r})"
+        self.python("-c", code, ENTWASH_SITES=str(place.folder / "sites.toml"))
+
+    def bring(self, **variables: str) -> str:
+        """Bring the automations."""
+        return self.python("-m", "deployments.automations", ENTWASH_ALARM_WEBHOOK=self.called.url, **variables)
+
+    def ask(self, path: str, body: object) -> Any:
+        """Ask the server's API."""
+        return self.prefect._call("POST", path, body)
+
+
+def wait_until(ready: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not ready():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    with listening() as called, PrefectServer(tmp_path_factory.mktemp("station") / "prefect") as prefect:
+        there = Station(prefect, called)
+        there.bring()
+        yield there
+
+
+@pytest.fixture
+def site(servers: tuple[OrthancServer, OrthancServer], tmp_path: Path) -> Place:
+    hospital, cloud = servers
+    place = Place(emptied(hospital), emptied(cloud), tmp_path)
+    place.write_sites()
+    return place
+
+
+def always(place: Place, hours: str) -> None:
+    """Say when the hospital is busy."""
+    path = place.folder / "sites.toml"
+    path.write_text(path.read_text() + f'busy = "{hours}"\n')
+
+
+def now_at_rest() -> str:
+    """Return hours that are over by some hours, or that begin in some."""
+    return "mon-sun 00:00-00:01" if datetime.now().astimezone().hour > 0 else "mon-sun 22:00-23:00"
+
+
+def test_quiet_runs_and_a_night_call_nobody(station: Station, site: Place) -> None:
+    always(site, now_at_rest())
+    site.receive(CT)
+    station.run(site, "doorbell")
+    station.run(site, "schedule")
+
+    heard = {"event": {"prefix": ["entwash."]}, "occurred": {"since": "2026-01-01T00:00:00Z"}}
+    wait_until(lambda: len(station.ask("/events/filter", {"filter": heard})["events"]) >= 2)
+    events = station.ask("/events/filter", {"filter": heard})["events"]
+    assert {one["event"] for one in events} == {"entwash.arrived", "entwash.resting"}
+    assert {one["resource"]["prefect.resource.id"] for one in events} == {"entwash.site.north"}
+    assert station.called.texts == []
+
+
+def test_a_silent_hospital_is_told_once(station: Station, site: Place) -> None:
+    always(site, "mon-sun 00:00-23:59")
+    station.bring(ENTWASH_SILENT_HOURS=str(SILENT_SECONDS / 3600))
+    site.receive(CT)
+    station.run(site, "schedule")
+
+    text = station.called.wait("is silent")
+
+    assert text.startswith("Entwash: north is silent\nnorth: no doorbell and no new study")
+    station.run(site, "schedule")
+    time.sleep(SILENT_SECONDS)
+    assert len(station.called.by("is silent")) == 1
+
+
+def test_a_held_study_is_told_with_its_code_and_once_an_hour(station: Station, site: Place) -> None:
+    site.receive(PHOTOGRAPH)
+    station.run(site, "doorbell")
+
+    text = station.called.wait("holds studies")
+
+    assert text.splitlines()[0] == "Entwash: north holds studies"
+    assert "north: studies held 1 (burned-in-risk)." in text
+    assert "entwash held list --site north" in text
+    emptied(site.hospital)
+    site.receive(PHOTOGRAPH)
+    station.run(site, "doorbell")
+    time.sleep(3)
+    assert len(station.called.by("holds studies")) == 1
+
+
+def test_a_ledger_that_does_not_balance_is_told(station: Station, site: Place) -> None:
+    with passwords_in_the_environment(), site.desk() as desk:
+        key_id = desk.anonymizer.pseudonyms.key_id
+        desk.ledger.seen([seen(1, project="test")])
+        desk.ledger.record(outcome(1, project="test", key_id=key_id, deliveries=(delivery(1, 1),)))
+    station.run(site, "schedule")
+
+    text = station.called.wait("does not balance")
+
+    assert "studies that do not balance 1, instances that are not proven to be in the cloud 2." in text
+
+
+def test_an_opened_breaker_is_told(station: Station) -> None:
+    code = (
+        "from prefect import flow\nfrom flows.alarms import alarm\n"
+        "@flow\ndef one():\n    alarm('north', 'breaker-opened', end='cloud', code='disk-full')\none()"
+    )
+    station.python("-c", code)
+
+    text = station.called.wait("has stopped")
+
+    assert "north: the breaker of cloud opened (disk-full)." in text
+
+
+REFUSING = """
+import flows.alarms, flows.artifacts, flows.page, flows.shown
+
+def refuse(*_, **__):
+    raise RuntimeError("Prefect refuses")
+
+flows.alarms.emit_event = flows.artifacts.create_table_artifact = flows.page.create_markdown_artifact = refuse
+flows.shown.get_client = flows.shown.create_progress_artifact = flows.shown.update_progress_artifact = refuse
+"""
+
+
+def test_a_prefect_that_refuses_what_is_only_for_people_makes_no_run_bad(station: Station, site: Place) -> None:
+    site.receive([*CT, *PHOTOGRAPH])
+
+    code = f"{REFUSING}\nfrom flows.route import route; route('north', 'schedule')"
+    said = station.python("-c", code, ENTWASH_SITES=str(site.folder / "sites.toml"))
+
+    assert (site.balance().loaded, site.balance().held, site.balance().in_flight) == (3, 1, 0)
+    for what in ("an event", "the run's table", "the page of the site", "the run's name", "the run's progress"):
+        assert f"{what} could not be left in Prefect (RuntimeError)" in said
+
+
+def test_the_automations_may_be_brought_again(station: Station) -> None:
+    before = station.ask("/automations/filter", {})
+    said = station.bring(ENTWASH_SILENT_HOURS=str(SILENT_SECONDS / 3600))
+    after = station.ask("/automations/filter", {})
+    names = [row["name"] for row in yaml.safe_load(FILE.read_text())]
+    assert sorted(one["name"] for one in after) == sorted(names)
+    assert {one["id"] for one in after} == {one["id"] for one in before}
+    assert said.strip() == f"Prefect has these automations now: {', '.join(names)}."
+
+
+def test_the_address_is_shown_to_nobody(station: Station) -> None:
+    shown = json.dumps([station.ask("/block_documents/filter", {}), station.ask("/automations/filter", {})])
+    assert "entwash-alarm-webhook" in shown
+    assert "a-secret-token" not in shown
+    assert b"a-secret-token" not in station.prefect.database.read_bytes()
+
+
+def test_without_an_address_nothing_is_brought_and_the_message_names_the_settings() -> None:
+    with pytest.raises(SettingError, match="ENTWASH_ALARM_WEBHOOK or ENTWASH_ALARM_MAIL"):
+        bring({})
+
+
+@pytest.mark.parametrize("hours", ["four", "0", "-1", "nan"])
+def test_hours_that_are_none_are_refused(hours: str) -> None:
+    with pytest.raises(SettingError, match="must be a number of hours"):
+        bring({"ENTWASH_ALARM_WEBHOOK": "http://127.0.0.1:9", "ENTWASH_SILENT_HOURS": hours})
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "is_busy"),
+    [
+        ("mon-fri 07:00-19:00", "2026-11-26 07:00", True),
+        ("mon-fri 07:00-19:00", "2026-11-26 06:59", False),
+        ("mon-fri 07:00-19:00", "2026-11-26 19:00", False),
+        ("mon-fri 07:00-19:00", "2026-11-28 12:00", False),
+        ("sat 07:00-19:00", "2026-11-28 12:00", True),
+    ],
+)
+def test_a_hospital_is_busy_in_its_hours(text: str, moment: str, is_busy: bool) -> None:
+    assert Hours.read(text).include(datetime.fromisoformat(moment)) is is_busy
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mon-fri", "fri-mon 07:00-19:00", "mon 19:00-07:00", "mon 7:00-19:00", "mon 07:00-24:00"]
+)
+def test_hours_of_another_form_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="such as mon-fri 07:00-19:00"):
+        Hours.read(text)

@@ -1,0 +1,86 @@
+"""A run whose studies are moved by the workers of a Dask cluster: real scheduler, real workers, real Prefect."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client
+
+from deployments.demo import studies
+from deployments.demo.servers import PrefectServer
+from tests.hospital import Place, counts
+
+ROOT = Path(__file__).parents[1]
+STUDIES = 6
+IMAGES = 20
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    with PrefectServer(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
+
+
+@contextmanager
+def running(program: str, *arguments: str, environment: dict[str, str], until: str) -> Iterator[str]:
+    """Run one of Dask's programs; yield what it says of its address."""
+    command = [sys.executable, "-m", f"distributed.cli.{program}", "--host", "127.0.0.1", "--no-dashboard", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            for line in process.stderr:
+                if found := re.search(until, line):
+                    yield found[0]
+                    break
+            else:
+                raise AssertionError(f"{program} ended")
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+@pytest.fixture
+def cluster(place: Place, prefect: PrefectServer) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Start a scheduler and two workers, all on this machine; yield a client and the environment of a run."""
+    environment = {**os.environ, **prefect.environment, "ENTWASH_SITES": str(place.write_sites())}
+    with ExitStack() as stack:
+        address = stack.enter_context(
+            running("dask_scheduler", "--port", "0", environment=environment, until=r"tcp://127\.0\.0\.1:\d+")
+        )
+        for _ in range(2):
+            arguments = (address, "--no-nanny", "--nthreads", "1")
+            stack.enter_context(
+                running("dask_worker", *arguments, environment=environment, until="Starting established connection")
+            )
+        client: Any = stack.enter_context(Client(address))  # type: ignore[no-untyped-call]  # Dask has no types here
+        client.wait_for_workers(2)
+        yield client, {**environment, "ENTWASH_DASK_SCHEDULER": address}
+
+
+def entwash_run(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-c", "from flows.cli import app; app()", "run", "north"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_dask_workers_share_the_studies_of_a_run(place: Place, cluster: tuple[Any, dict[str, str]]) -> None:
+    client, environment = cluster
+    for number in range(1, STUDIES + 1):
+        place.receive(studies.to_bytes(image) for image in studies.ct(1, number, 1, IMAGES, rows=16))
+
+    entwash_run(environment)
+
+    balance = place.balance()
+    assert (counts(place.cloud), balance.loaded, balance.balanced) == (STUDIES * IMAGES, STUDIES * IMAGES, True)
+    moved = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert len(moved) == 2
+    assert sum(moved.values()) >= STUDIES
+    assert min(moved.values()) > 0

@@ -1,0 +1,61 @@
+"""The page for who runs it: every alarm is on it, and every setting and command that it names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect.settings import Settings
+
+from deployments.automations import automations
+from flows import page
+from flows.alarms import Kind
+from tests.folders import entwash
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
+def test_every_automation_has_its_section() -> None:
+    alarms = re.findall(r'^### "(.+)"$', PAGE, re.MULTILINE)
+    subjects = [action.subject for one in automations([uuid4()]) for action in one.actions]  # type: ignore[union-attr]  # all of them are messages
+    assert len(subjects) == len(alarms) == 4
+    assert [words for words in alarms if not any(words in subject for subject in subjects)] == []
+
+
+def test_every_event_of_a_run_is_heard_by_an_automation() -> None:
+    heard = {event for one in automations([uuid4()]) for event in one.trigger.expect}  # type: ignore[union-attr]  # all of them are event triggers
+    assert {f"entwash.{kind}" for kind in Kind.__args__} | {"entwash.doorbell"} == heard  # type: ignore[attr-defined]  # of a Literal
+
+
+def test_each_alarm_is_told_site_by_site_and_not_for_every_event() -> None:
+    for one in automations([uuid4()]):
+        assert one.trigger.for_each == {"prefect.resource.id"}  # type: ignore[union-attr]  # as above
+        assert one.trigger.within.total_seconds() >= 900  # type: ignore[union-attr]  # as above
+
+
+def test_the_servers_settings_are_those_of_this_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = dict(re.findall(r"^\| `(PREFECT_SERVER_\w+)` \| `([^`]+)` \|", PAGE, re.MULTILINE))
+    for name, value in rows.items():
+        monkeypatch.setenv(name, value)
+    server = Settings().server
+    assert len(rows) == 3
+    assert server.services.db_vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+    assert server.services.db_vacuum.retention_period.days == 90
+    assert server.events.retention_period.days == 7
+
+
+def test_the_page_names_commands_that_there_are() -> None:
+    for command in set(re.findall(r"`entwash ([a-z]+(?: [a-z]+)?)", PAGE)):
+        assert entwash(*command.split(), "--help").exit_code == 0
+
+
+def test_the_page_says_up_to_how_many_studies_references_are_counted() -> None:
+    assert f"up to {page.MOST_RECORDS:,} studies" in PAGE
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGE):
+        assert (ROOT / "docs" / target).exists()

@@ -1,0 +1,194 @@
+"""The page of a site, a run's table and its progress: what they say, how often, and in which names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from deployments.demo import studies
+from flows import artifacts, page, shown
+from flows.desk import Desk
+from flows.inventory import find_work
+from flows.page import renew
+from flows.run import Tally
+from flows.shown import Shown
+from flows.study import move
+from tests.hospital import Place
+
+CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 3, rows=16)]
+HELD = [instance.data for instance in studies.south() if instance.modality == "OT"]
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Collect the artifacts that Prefect would be given."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(page, "create_markdown_artifact", lambda **one: given.append(one))
+    monkeypatch.setattr(artifacts, "create_table_artifact", lambda **one: given.append(one))
+    return given
+
+
+@pytest.fixture
+def desk(place: Place) -> Iterator[Desk]:
+    with place.desk() as desk:
+        yield desk
+
+
+def note_of(desk: Desk) -> Path:
+    return desk.ledger.directory / ".pages" / "north.json"
+
+
+def grown_older(desk: Desk, by: timedelta) -> None:
+    """Let the note be from some time ago."""
+    note = json.loads(note_of(desk).read_text())
+    note["renewed"] = (datetime.fromisoformat(note["renewed"]) - by).isoformat()
+    note_of(desk).write_text(json.dumps(note))
+
+
+def test_the_page_tells_balance_holds_and_how_studies_were_found(
+    place: Place, desk: Desk, left: list[dict[str, Any]]
+) -> None:
+    place.receive([*CT, *HELD])
+    for work in find_work(desk, set()):
+        move(desk, work)
+
+    balance = renew(desk, "doorbell", busy=True)
+
+    (one,) = left
+    assert balance
+    assert (balance.source_instances, balance.loaded, balance.held, balance.balanced) == (4, 3, 1, True)
+    assert one["key"] == "site-north"
+    assert "**north** balances: 1 instances held, 0 in flight." in one["description"]
+    assert "| all | 2 | 4 | 3 | 1 | 0 | 0 | balances |" in one["markdown"]
+    assert "| `burned-in-risk` | 1 |" in one["markdown"]
+    assert "- oldest study in flight: none" in one["markdown"]
+    assert "- last run that a doorbell started: 0 minutes ago" in one["markdown"]
+    assert "- found by the sweep alone, in seven days: 100% (2 of 2)" in one["markdown"]
+
+
+def test_what_is_in_flight_or_wrong_stands_on_the_page(place: Place, desk: Desk, left: list[dict[str, Any]]) -> None:
+    place.receive(CT)
+    (work,) = find_work(desk, set())
+    renew(desk, "schedule", busy=True)
+    assert "- oldest study in flight: 0 minutes ago" in left[-1]["markdown"]
+    outcome = move(desk, work)
+    assert outcome.status == "loaded"
+    (record,) = (desk.ledger.directory / "studies").glob("2*.parquet")
+    record.unlink()
+    renew(desk, "schedule", busy=True)
+    assert "in flight" in left[-1]["description"]
+
+
+def test_a_run_that_did_nothing_renews_the_page_only_when_it_is_old(desk: Desk, left: list[dict[str, Any]]) -> None:
+    assert renew(desk, "schedule", busy=False)
+    assert renew(desk, "schedule", busy=False) is None
+    grown_older(desk, page.RENEWED_AFTER)
+    assert renew(desk, "schedule", busy=False)
+    assert len(left) == 2
+
+
+def test_a_clock_that_was_set_back_does_not_keep_the_page_from_being_renewed(
+    desk: Desk, left: list[dict[str, Any]]
+) -> None:
+    renew(desk, "schedule", busy=False)
+    grown_older(desk, timedelta(days=-400))
+    assert renew(desk, "schedule", busy=False)
+    assert len(left) == 2
+
+
+def test_a_doorbell_is_remembered_though_the_page_is_young(desk: Desk, left: list[dict[str, Any]]) -> None:
+    renew(desk, "schedule", busy=False)
+    assert "started: never" in left[-1]["markdown"]
+    renew(desk, "doorbell", busy=False)
+    assert len(left) == 1
+    renew(desk, "schedule", busy=True)
+    assert "started: 0 minutes ago" in left[-1]["markdown"]
+
+
+def test_a_note_that_cannot_be_read_is_written_anew(desk: Desk, left: list[dict[str, Any]]) -> None:
+    renew(desk, "doorbell", busy=False)
+    note_of(desk).write_text("{")
+    assert renew(desk, "schedule", busy=False)
+    assert "started: never" in left[-1]["markdown"]
+
+
+def test_references_that_wait_are_counted_once_a_day_by_the_schedule(
+    place: Place, desk: Desk, left: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.receive(instance.data for instance in studies.north() if instance.modality != "CT")
+    for work in find_work(desk, set()):
+        move(desk, work)
+    renew(desk, "schedule", busy=True)
+    assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
+    grown_older(desk, page.RENEWED_AFTER)
+    renew(desk, "schedule", busy=False)
+    assert "references that wait for their target: 0 (counted" in left[-1]["markdown"]
+
+    monkeypatch.setattr(page, "_PENDING", "SELECT 1 / 0 WHERE ? <> ?")  # whoever counts again fails
+    grown_older(desk, page.RENEWED_AFTER)
+    renew(desk, "schedule", busy=False)
+    assert "(counted" in left[-1]["markdown"]
+
+
+def test_in_a_large_ledger_the_page_names_the_query_instead(
+    desk: Desk, left: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MOST_RECORDS", 0)
+    renew(desk, "schedule", busy=False)
+    assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
+
+
+def test_a_runs_table_has_a_query_for_each_study_that_the_lineage_tables_answer(
+    place: Place, desk: Desk, left: list[dict[str, Any]]
+) -> None:
+    place.receive([*CT, *HELD])
+    first, second = find_work(desk, set())
+    tally = Tally("north", [move(desk, first)], [second])
+
+    artifacts.publish(desk, tally, 2.0)
+
+    (one,) = left
+    waiting, settled = one["table"]
+    assert list(waiting) == list(settled)
+    assert (waiting["status"], settled["status"]) == ("in flight", tally.outcomes[0].status)
+    assert f"`FROM studies WHERE study_instance_uid = '{first.study_instance_uid}';`" == settled["lineage"]
+    assert settled["study"] == first.study_instance_uid[-8:]
+    assert "Of this run, in instances: 4 at the source = " in one["description"]
+    assert f"2.0 s: {first.instances / 2:.1f} instances a second" in one["description"]
+
+
+def test_a_run_without_work_leaves_no_table(desk: Desk, left: list[dict[str, Any]]) -> None:
+    artifacts.publish(desk, Tally("north"), 1.0)
+    assert left == []
+
+
+def test_progress_is_told_by_instances_and_not_more_often_than_every_few_seconds(
+    place: Place, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.receive([*CT, *HELD])
+    told: list[tuple[float, str]] = []
+    monkeypatch.setattr(shown, "create_progress_artifact", lambda share, _, said: told.append((share, said)))
+    monkeypatch.setattr(shown, "update_progress_artifact", lambda _, share, said: told.append((share, said)))
+    works = sorted(find_work(desk, set()), key=lambda work: -work.instances)
+    run = Shown("north")
+    run.found(works)
+    run.moved(works[0])
+    assert told == [(0.0, "**north**: 0 of 2 studies, 0 of 4 instances")]
+
+    run._artifact = uuid4()
+    monkeypatch.setattr(shown, "EVERY", 0.0)
+    run.moved(works[1])
+    run.over()
+    assert told[1:] == [(100.0, "**north**: 2 of 2 studies, 4 of 4 instances")] * 2
+    assert run.new == 2
+
+
+def test_the_page_of_a_day_is_of_utc(desk: Desk, left: list[dict[str, Any]]) -> None:
+    renew(desk, "schedule", busy=True)
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in left[-1]["description"]
