@@ -176,24 +176,18 @@ def test_where_a_hold_holds_an_instance_the_others_stay(arriving: Place) -> None
 
 
 def test_what_the_selection_does_not_send_does_not_leave_early(arriving: Place) -> None:
-    sites = arriving.write_sites(release="instance")
-    sites.write_text(sites.read_text() + '[selection]\nmodalities = ["MR"]\n')
-    arrive(arriving, images(3))
-    with Desk.open(load_sites(sites, only="north"), "north", "run") as desk:
-        assert (load_early(desk), counts(arriving.cloud)) == (0, 0)
+    arriving.selection = 'modalities = ["MR"]'
+    assert (early(arriving, images(3)), counts(arriving.cloud)) == (0, 0)
 
 
 def test_what_the_selection_excludes_when_it_is_stable_is_withdrawn(arriving: Place) -> None:
-    sites = arriving.write_sites(release="instance")
-    sites.write_text(sites.read_text() + '[selection]\nmodalities = ["CT"]\n')
-    arrive(arriving, images(3))
-    with Desk.open(load_sites(sites, only="north"), "north", "run") as desk:
-        assert load_early(desk) == 3
-        arrive(arriving, [studies.screen_dump(1, 1, 2, rows=16)])
-        settle_down(arriving)
-        (work,) = find_work(desk, set())
-        assert move(desk, work).status == "excluded"
-    assert (counts(arriving.cloud), states(arriving)) == (0, {"withdrawn": 3})
+    arriving.selection = 'modalities = ["CT"]'
+    assert early(arriving, images(3)) == 3
+    arrive(arriving, [studies.screen_dump(1, 1, 2, rows=16)])
+
+    assert moved(arriving).status == "excluded"
+
+    assert (counts(arriving.cloud), states(arriving), sums(arriving)) == (0, {"withdrawn": 3}, (4, 0, 0, 0, True))
 
 
 def test_what_cannot_be_proven_alone_waits_for_its_study(arriving: Place) -> None:
