@@ -20,7 +20,7 @@ help: ## List these targets
 	@echo "make test               run the whole test suite"
 	@echo "make test-gate          have the gate find nothing wrong with ten thousand drawn instances (three minutes)"
 	@echo "make bench-engine       measure the engine beside others; FOLDERS=\"NAME=PATH …\" adds your own"
-	@echo "make bench-gate         measure engine, digests and gate together, in ms an instance"
+	@echo "make bench-gate         measure engine, digests and gate together, in ms an instance; MARKDOWN=FILE too"
 	@echo "make lint               ruff and mypy"
 	@echo "make clean              remove what demo and tests keep ($(STATE) and caches), not $(VENV)"
 	@echo
@@ -45,7 +45,7 @@ bench-engine: $(VENV)/.installed
 	@$(BIN)/python -m tests.bench_engine $(foreach one,$(FOLDERS),--folder "$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 bench-gate: $(VENV)/.installed
-	@$(BIN)/python -m tests.bench_gate $(foreach one,$(FOLDERS),"$(one)")
+	@$(BIN)/python -m tests.bench_gate $(foreach one,$(FOLDERS),"$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas import State
+from prefect.runtime import flow_run
 
 from flows.desk import Desk
 from flows.drain import Drain
@@ -19,6 +23,9 @@ from flows.shown import Shown, shown
 from flows.sites import load_sites
 from flows.withdrawal import withdraw_forsaken
 
+_PAUSE = 2.0
+"""Seconds between two looks of a run that lingers: each is a question to the hospital."""
+
 
 @flow(
     name="route",
@@ -27,7 +34,7 @@ from flows.withdrawal import withdraw_forsaken
     persist_result=False,
     retries=0,
 )
-def route(site: str, trigger: Trigger = "manual") -> State[Any] | None:
+def route(site: str, trigger: Trigger = "manual", linger: int = 0) -> State[Any] | None:
     """Drain a site: move every stable study that the ledger has no outcome for.
 
     Parameters
@@ -35,34 +42,52 @@ def route(site: str, trigger: Trigger = "manual") -> State[Any] | None:
     site : str
         A name of the sites file.
     trigger : str
-        What woke the run; for the record only, the work is the same.
+        What woke the run; a doorbell's looks at the change feed alone, the work is the same.
+    linger : int
+        Seconds, from when the run was due, for which it goes on looking: rings within them are answered by this run.
     """
     sites = load_sites(only=site)
     with recorded_run(sites, site, trigger) as (desk, tally), shown(desk, tally, trigger, sites.site(site).busy) as run:
         try:
-            _drain(desk, tally, trigger, run)
+            _drain(desk, tally, trigger, run, linger)
         except TransientError as error:
             tally.stops(error)
         return tally.ending()
 
 
-def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown) -> None:
-    """Look and move, until there is nothing left."""
-    with desk.leases.share("live"):
-        desk.check_key()
-        drain = Drain(desk, tally, tell=run.stopped, moved=run.moved)
-        drain.begin()
-        _load_early(desk, thorough=trigger != "doorbell")
-        look = Look(desk, thorough=trigger != "doorbell")
-        while found := look.find():
-            get_run_logger().info("%s: %d studies to move", desk.site, len(found))
-            run.found(found)
-            drain.move(found)
-        if look.excluded or look.waiting:
-            said = "%s: the selection keeps %d studies at home and lets %d wait"
-            get_run_logger().info(said, desk.site, look.excluded, look.waiting)
-        look.over(waiting=tally.is_incomplete)
-        drain.end()
+def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) -> None:
+    """Look and move, until there is nothing left and no more is expected."""
+    desk.check_key()
+    drain = Drain(desk, tally, tell=run.stopped, moved=run.moved)
+    drain.begin()
+    look = Look(desk, thorough=trigger != "doorbell")
+    for _ in _rounds(linger):
+        # Not while the run only waits for more: whoever stays behind may work then.
+        with desk.leases.share("live"):
+            _load_early(desk, thorough=trigger != "doorbell")
+            while found := look.find():
+                get_run_logger().info("%s: %d studies to move", desk.site, len(found))
+                run.found(found)
+                drain.move(found)
+        if tally.errors:
+            break
+    if look.excluded or look.waiting:
+        said = "%s: the selection keeps %d studies at home and lets %d wait"
+        get_run_logger().info(said, desk.site, look.excluded, look.waiting)
+    look.over(waiting=tally.is_incomplete)
+    drain.end()
+
+
+def _rounds(linger: int) -> Iterator[None]:
+    """Yield for each look that a run takes; the last one is after the time is over, so that no ring falls between."""
+    due = flow_run.scheduled_start_time or datetime.now(UTC)
+    # Two machines may disagree about the time: that makes it shorter or longer, and never long.
+    seconds = min(linger - (datetime.now(UTC) - due).total_seconds(), linger)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield
+        time.sleep(max(0.0, min(_PAUSE, until - time.monotonic())))
+    yield
 
 
 def _load_early(desk: Desk, *, thorough: bool) -> None:

@@ -46,6 +46,7 @@ class Shown:
         self.site = site
         self.new = 0
         self._began = 0.0
+        self._ended = 0.0
         self._studies = 0
         self._instances = 0
         self._done_studies = 0
@@ -55,8 +56,8 @@ class Shown:
 
     @property
     def seconds(self) -> float:
-        """How long ago the run found its first study; never quite zero."""
-        return max(time.monotonic() - self._began, 0.001)
+        """How long it took from the first study that was found to the last that was done; never quite zero."""
+        return max(self._ended - self._began, 0.001)
 
     def found(self, works: Sequence[Work]) -> None:
         """Name the run by what it found, and begin to show its progress."""
@@ -72,6 +73,7 @@ class Shown:
 
     def moved(self, work: Work) -> None:
         """Count a study that is settled or waits."""
+        self._ended = time.monotonic()
         self._done_studies += 1
         self._done += work.instances
         if time.monotonic() - self._updated >= EVERY:

@@ -106,7 +106,7 @@ class Station:
 
     def ask(self, path: str, body: object) -> Any:
         """Ask the server's API."""
-        return self.prefect._call("POST", path, body)
+        return self.prefect.call("POST", path, body)
 
 
 def wait_until(ready: Callable[[], bool]) -> None:

@@ -34,7 +34,7 @@ from deployments.demo.servers import (
     ServerError,
     free_port,
     stop_leftovers,
-    with_sweep,
+    with_times,
 )
 from deployments.demo.state import BusyError, State
 from flows import lineage
@@ -93,7 +93,7 @@ def test_every_trigger_waits_for_the_doorbell_of_its_own_site_alone() -> None:
 def test_no_ring_is_older_than_the_run_that_it_shares() -> None:
     for deployment in deployments():
         (trigger,) = (DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"])
-        assert trigger.schedule_after >= trigger.within > timedelta(0)
+        assert timedelta(seconds=deployment["triggers"][0]["parameters"]["linger"]) >= trigger.within > timedelta(0)
 
 
 def test_doorbell_and_schedule_start_the_flow_with_parameters_that_it_takes() -> None:
@@ -101,7 +101,7 @@ def test_doorbell_and_schedule_start_the_flow_with_parameters_that_it_takes() ->
         flow: Flow[..., Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
         signature = inspect.signature(flow.fn)
         for trigger, kind in ((deployment["schedules"][0], "schedule"), (deployment["triggers"][0], "doorbell")):
-            assert trigger["parameters"] == {"site": deployment["name"], "trigger": kind}
+            assert {"site": deployment["name"], "trigger": kind}.items() <= trigger["parameters"].items()
             signature.bind(**trigger["parameters"])
             flow.validate_parameters(trigger["parameters"])
 
@@ -112,12 +112,20 @@ def test_a_site_runs_once_at_a_time_and_loses_no_ring() -> None:
         assert deployment["concurrency_limit"]["collision_strategy"] == "ENQUEUE"
 
 
-def test_another_sweep_changes_the_schedules_and_nothing_else(tmp_path: Path) -> None:
-    def intervals(every: dict[str, Any]) -> list[int]:
-        return [one["schedules"][0].pop("interval") for one in every["deployments"] if "schedules" in one]
+def test_other_times_change_schedules_and_doorbells_and_nothing_else(tmp_path: Path) -> None:
+    def times(every: dict[str, Any]) -> list[list[int]]:
+        return [
+            [
+                deployment["schedules"][0].pop("interval"),
+                deployment["triggers"][0].pop("within"),
+                deployment["triggers"][0]["parameters"].pop("linger"),
+            ]
+            for deployment in every["deployments"]
+            if "triggers" in deployment
+        ]
 
-    changed, original = yaml.safe_load(with_sweep(PREFECT_YAML, 7)), yaml.safe_load(PREFECT_YAML.read_text())
-    assert (intervals(changed), intervals(original)) == ([7, 7], [300, 300])
+    changed, original = yaml.safe_load(with_times(PREFECT_YAML, 7, 3)), yaml.safe_load(PREFECT_YAML.read_text())
+    assert (times(changed), times(original)) == ([[7, 3, 3]] * 2, [[300, 30, 30]] * 2)
     assert changed == original
 
 

@@ -11,10 +11,12 @@ from pydicom import data as pydicom_data
 
 from anonymizer import Released
 from anonymizer.gate import Evidence, Examiner, examine
-from anonymizer.gate.memory import Memory
+from anonymizer.gate.memory import Memory, Run
 from anonymizer.gate.reading import read
 from deployments.demo import studies
 from tests import samples
+from tests.faults.outputs import Outputs, clean, sources
+from tests.faults.page import all_faults
 from tests.samples import BIG, EXPLICIT, IMPLICIT, REFERENCED_IMAGES, How, element, item, sequence
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "data" / "dicom"
@@ -88,8 +90,53 @@ def test_what_says_nothing_does_not_remember_every_value_that_it_stood_for() -> 
     for number in range(300):
         ((source, output),) = outputs_of([samples.ct(element(0x00080090, "PN", f"Quillfeather^{number}"))])
         assert not [flaw for flaw in examiner.examine(source, output).flaws if flaw.kind.startswith("value")]
-    known = [one for page in examiner._memory._pages.values() for one in page._known.values()]
-    assert 50 < max(len(one.notes) for one in known) < 80
+    runs = _remembered(examiner)
+    assert sum(run.tags == (0x00080090,) and not run.notes for run in runs) > 200
+    assert 0 < max(len(passage.compared) for run in runs for passage in run.notes.values()) < 80
+
+
+def test_what_one_element_became_is_remembered_a_bounded_number_of_times() -> None:
+    examiner = Examiner()
+    source = samples.ct(element(0x00081030, "LO", "description"), element(0x00280010, "US", b"\x10\x00"))
+    for number in [*range(100)] * 6:
+        output = samples.ct(element(0x00081030, "LO", f"another {number}"), element(0x00280010, "US", b"\x10\x00"))
+        examiner.examine(source, output)
+    passages = [passage for run in _remembered(examiner) for passage in run.notes.values()]
+    assert 40 < max(len(passage.compared) for passage in passages) < 80
+
+
+def _remembered(examiner: Examiner) -> list[Run]:
+    pages = examiner._memory._pages.values()
+    joined = [run for page in pages for runs in page._runs.values() for _, run in runs]
+    return [*joined, *(run for page in pages for run in page._known.values())]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(instances(), instances()), min_size=2, max_size=4), st.data())
+def test_nothing_that_was_met_often_changes_what_is_said_of_a_pair(
+    pairs: list[tuple[bytes, bytes]], data: st.DataObject
+) -> None:
+    order = data.draw(st.lists(st.sampled_from(pairs), max_size=8))
+    agree([*(pairs[:1] * 8), *order, *(pairs * 5)])
+
+
+def test_a_row_of_elements_says_what_it_says_behind_another_creator_and_character_set() -> None:
+    row = [element(0x00100010, "PN", "Bärenfeld^Ägidius".encode("latin-1")), element(0x00100040, "CS", "F ")]
+    private = [element(0x00291001, "UN", b"1.2.3.4\0"), element(0x00291002, "UN", b"20170314")]
+    files = [
+        samples.ct(
+            element(0x00080005, "CS", character_set), *row, element(0x00290010, "LO", creator), *private, how=EXPLICIT
+        )
+        for character_set in ("ISO_IR 100", "ISO_IR 144")
+        for creator in ("SIEMENS CSA HEADER", "ACUSON:1.2.840.113680.1.0:7f10", "NOBODY")
+    ]
+    examiner = Examiner()
+    for _ in range(8):
+        examiner.examine(files[0], files[0])
+    assert max(len(run.tags) for run in _remembered(examiner)) > 3
+    for source in files:
+        for output in files:
+            assert told(examiner.examine(source, output)) == told(examine(source, output))
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -99,3 +146,18 @@ def test_what_is_remembered_is_bounded() -> None:
         assert memory._used <= 100_000
     pages = memory._pages.values()
     assert sum(len(one) for page in pages for one in page._known) < 100_000
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns of what it is made to write
+def test_a_fault_is_told_in_the_same_way_behind_instances_without_one() -> None:
+    examiner = Examiner()
+    for _ in range(8):
+        for name, output in clean().items():
+            examiner.examine(sources()[name], output)
+    for fault in all_faults():
+        outputs = Outputs()
+        fault.breaks(outputs)
+        broken = {name: output for name, output in outputs.write().items() if clean().get(name, output) != output}
+        for name, output in broken.items():
+            source = sources()[name]
+            assert told(examiner.examine(source, output)) == told(examine(source, output)), fault.what

@@ -127,7 +127,7 @@ class Watched:
 
     def ask(self, path: str, body: object) -> Any:
         """Ask the server's API."""
-        return self.prefect._call("POST", path, body)
+        return self.prefect.call("POST", path, body)
 
     def _get(self, url: str) -> Any:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +18,7 @@ from flows import lineage
 from tests.cases import case
 
 SWEEP_SECONDS = 15
+LINGER_SECONDS = 5
 PATIENCE = 300.0
 
 
@@ -47,6 +50,22 @@ class Site:
             total = lineage.balance(tables)
         return total.source_instances == instances and total.in_flight == 0 and total.balanced
 
+    def ring(self, times: int = 1) -> None:
+        """Ring the doorbell as a hospital does."""
+        for _ in range(times):
+            event = {
+                "id": str(uuid4()),
+                "occurred": datetime.now(UTC).isoformat(),
+                "event": "entwash.doorbell",
+                "resource": {"prefect.resource.id": "entwash.site.north"},
+                "payload": {},
+            }
+            self.prefect.call("POST", "/events", [event])
+
+    def runs(self, *states: str) -> list[dict[str, str]]:
+        """Return Prefect's runs in these states."""
+        return self.prefect.call("POST", "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": states}}}})
+
     def triggers(self) -> list[str]:
         """Return what woke the runs that ended well."""
         with lineage.connect(self.folder / "lineage") as tables:
@@ -66,7 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         cloud = Orthanc("cloud", "cloud", folder / "cloud", password)
         for pool in ("north", "south"):
             prefect.create_work_pool(pool)
-        prefect.deploy(sweep_seconds=SWEEP_SECONDS)
+        prefect.deploy(sweep_seconds=SWEEP_SECONDS, linger_seconds=LINGER_SECONDS)
         with hospital, cloud:
             Key.generate(folder / "north.key")
             (folder / "sites.toml").write_text(
@@ -134,10 +153,43 @@ def test_a_worker_killed_in_the_middle_of_a_study_loses_and_doubles_nothing(site
     assert (unfinished["n"], twice["n"]) == (1, 0)
 
 
+def test_a_hundred_rings_in_a_short_time_make_a_few_runs_and_lose_nothing(site: Site) -> None:
+    before = site.triggers().count("doorbell")
+    site.ring(50)
+    site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 4, 1, 5, rows=16)))
+    site.ring(50)
+    wait(lambda: site.balanced(315) and not site.runs("SCHEDULED", "PENDING", "RUNNING"))
+    assert 1 <= site.triggers().count("doorbell") - before <= 6
+
+
+def test_rings_that_a_prefect_server_forgets_when_it_restarts_are_made_good(site: Site) -> None:
+    site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 5, 1, 5, rows=16)))
+    site.ring(20)
+    site.prefect.kill()
+    site.prefect.start()
+    wait(lambda: site.balanced(320))
+    assert site.in_cloud() == 320
+
+
+def test_a_run_that_is_cancelled_in_the_middle_of_a_study_loses_and_doubles_nothing(site: Site) -> None:
+    site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 6, 1, 300, rows=16)))
+    wait(lambda: site.in_cloud() > 330, pause=0.005)
+    for run in site.runs("RUNNING"):
+        state = {"type": "CANCELLING", "name": "Cancelling"}
+        site.prefect.call("POST", f"/flow_runs/{run['id']}/set_state", {"state": state})
+    wait(lambda: bool(site.runs("CANCELLED")))
+    cancelled = site.in_cloud()
+
+    wait(lambda: site.balanced(620))
+
+    assert cancelled < 620
+    assert site.in_cloud() == 620
+
+
 @case(105)
 def test_nothing_of_a_patient_is_in_what_prefect_keeps(site: Site) -> None:
     site.receive(*(instance.data for instance in studies.south()))
-    wait(lambda: site.balanced(310 + 17))
+    wait(lambda: site.balanced(620 + 17))
     site.prefect.stop()  # what is in its memory goes to its database
 
     kept = b"".join(path.read_bytes() for path in site.prefect.home.rglob("*") if path.is_file())

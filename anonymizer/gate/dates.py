@@ -83,6 +83,7 @@ def compare(
         Tags of dates that may stand whatever the claim is.
     """
     dates = Dates([], {}, 0)
+    judged: dict[tuple[str, str], tuple[tuple[str, str] | None, int | None]] = {}  # most dates of an instance are one
     total = 0
     for position, values in output.items():
         before = source.get(position, ())
@@ -95,16 +96,24 @@ def compare(
                 continue
             if value != old and _is_dummy(value):
                 continue
-            problem = _problem(old, value, claim)
-            if problem is None and claim == "MODIFIED":
-                days = _days_between(old, value)
-                if days is not None:
-                    dates.intervals.setdefault(days, position)
-                if _is_after(value, today):
-                    problem = "date-in-future", "a date that moved lies in the future"
+            if (old, value) not in judged:
+                judged[old, value] = _judged(old, value, claim, today)
+            problem, days = judged[old, value]
+            if days is not None:
+                dates.intervals.setdefault(days, position)
             if problem:
                 dates.flaws.append(Flaw(problem[0], position, problem[1]))
     return dates._replace(total=total)
+
+
+def _judged(old: str, new: str, claim: str, today: date) -> tuple[tuple[str, str] | None, int | None]:
+    """Return what is wrong with one date, and by how many days it moved; None where there is neither."""
+    problem = _problem(old, new, claim)
+    if problem or claim != "MODIFIED":
+        return problem, None
+    if _is_after(new, today):
+        problem = "date-in-future", "a date that moved lies in the future"
+    return problem, _days_between(old, new)
 
 
 def _is_dummy(value: str) -> bool:

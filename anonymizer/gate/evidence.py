@@ -163,12 +163,12 @@ def _called(side: Side) -> str:
 
 
 def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
-    claims = markers.claims_of(output.top) - markers.claims_of(source.top)
+    claims = markers.claims_of(output) - markers.claims_of(source)
     flaws: list[Flaw] = [
         *output.flaws,
         *pixels.compare(source, output),
         *values.compare(source, output),
-        *markers.check(output.top, source.top),
+        *markers.check(output, source),
         *leftovers.check(output, may_have_private=markers.SAFE_PRIVATE in claims),
     ]
     mapped = uids.compare(source, output, are_retained=markers.UIDS in claims)
@@ -194,7 +194,7 @@ def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
         identifiers=frozenset(source.identifiers),
         encodings=frozenset(source.encodings),
         claims=claims,
-        flaws=tuple(flaw.named(name) for flaw in (*flaws, *mapped.flaws, *moved.flaws)),
+        flaws=tuple(sorted(flaw.named(name) for flaw in (*flaws, *mapped.flaws, *moved.flaws))),
         checks={
             "instances": 1,
             "uids": mapped.total,

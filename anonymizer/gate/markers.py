@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from anonymizer.gate.dates import CLAIMS
-from anonymizer.gate.findings import Flaw
+from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.identifiers import DATE, DEVICE, INSTITUTION, UID
-from anonymizer.gate.items import items_of
 from anonymizer.gate.meanings import is_meaning
 from anonymizer.gate.memory import Element
 from anonymizer.gate.reading import first_value, text_values
+
+if TYPE_CHECKING:
+    from anonymizer.gate.pairing import Side
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
@@ -69,27 +72,19 @@ _METHODS = frozenset({"", "Entwash", DEVICES_WITHOUT_DATES})
 """What DeidentificationMethod may say."""
 
 
-def claims_of(elements: Mapping[int, Element]) -> frozenset[str]:
-    """Return the codes in DeidentificationMethodCodeSequence, and the words for what no code says.
+def claimed_by(code: Mapping[int, Element]) -> set[str]:
+    """Return the code that an item of DeidentificationMethodCodeSequence claims, given its elements; or none."""
+    return {first_value(code, CODE_VALUE)} if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM" else set()
 
-    Parameters
-    ----------
-    elements : mapping of int to Element
-        The top level elements of a file by tag.
-    """
-    sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
-    codes = _codes_in(sequence) if sequence is not None else []
-    found = {first_value(code, CODE_VALUE) for code in codes if first_value(code, CODING_SCHEME_DESIGNATOR) == "DCM"}
-    return frozenset(found | _methods_of(elements) & {DEVICES_WITHOUT_DATES})
+
+def claims_of(side: Side) -> frozenset[str]:
+    """Return the codes in DeidentificationMethodCodeSequence, and the words for what no code says."""
+    return frozenset(side.claims | _methods_of(side.top) & {DEVICES_WITHOUT_DATES})
 
 
 def _methods_of(elements: Mapping[int, Element]) -> set[str]:
     method = elements.get(DEIDENTIFICATION_METHOD)
     return set(text_values(method)) if method is not None else set()
-
-
-def _codes_in(sequence: Element) -> list[dict[int, Element]]:
-    return [{int(one.tag): one for one in item.elements} for item in items_of(sequence, is_sequence=True) or ()]
 
 
 def retained_by(claims: Iterable[str]) -> frozenset[str]:
@@ -116,19 +111,14 @@ def longitudinal_claim(elements: Mapping[int, Element], source: Mapping[int, Ele
     return "UNMODIFIED" if is_retained else claim
 
 
-def check(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Iterator[Flaw]:
-    """Yield the markers that an output lacks, and what it says in them that no standard says.
-
-    Parameters
-    ----------
-    elements, source : mapping of int to Element
-        The top level elements of an output and its source by tag.
-    """
+def check(output: Side, source: Side) -> Iterator[Flaw]:
+    """Yield the markers that an output lacks, and what it says in them that nobody can believe."""
+    elements = output.top
     if first_value(elements, PATIENT_IDENTITY_REMOVED) != "YES":
         rule = "PatientIdentityRemoved has to be YES"
         yield Flaw("marker-missing", (PATIENT_IDENTITY_REMOVED,), rule)
     is_told = first_value(elements, DEIDENTIFICATION_METHOD) and DEIDENTIFICATION_METHOD_CODE_SEQUENCE not in elements
-    if not is_told and not claims_of(elements):
+    if not is_told and not claims_of(output):
         # Whoever did less than a profile of the standard says what in words; the gate then believes nothing.
         rule = "DeidentificationMethodCodeSequence has to hold the codes of what was done"
         yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
@@ -137,23 +127,21 @@ def check(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Ite
         yield Flaw("marker-missing", (LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,), rule)
     if not _methods_of(elements) <= _METHODS:
         yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD,), "DeidentificationMethod names no program that is known")
-    sequence = elements.get(DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
-    if sequence is not None:
-        yield from _unclaimed(elements, source)
-        for number, code in enumerate(_codes_in(sequence), start=1):
-            if not _is_of_the_standard(code):
-                rule = "a code of what was done is none of the standard's"
-                yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE, number, CODE_MEANING), rule)
+    if DEIDENTIFICATION_METHOD_CODE_SEQUENCE in elements:
+        yield from _unclaimed(elements, source.top, claims_of(output))
 
 
-def _is_of_the_standard(code: Mapping[int, Element]) -> bool:
+def check_code(code: Mapping[int, Element], position: Position) -> Iterator[Flaw]:
+    """Yield a flaw if an item of an output's DeidentificationMethodCodeSequence says what no standard says."""
     value, scheme, meaning = (first_value(code, tag) for tag in (CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODE_MEANING))
-    return scheme == "DCM" and not code.keys() - _OF_A_CODE and is_meaning(value, meaning)
+    if scheme != "DCM" or code.keys() - _OF_A_CODE or not is_meaning(value, meaning):
+        yield Flaw("marker-wrong", (*position, CODE_MEANING), "a code of what was done is none of the standard's")
 
 
-def _unclaimed(elements: Mapping[int, Element], source: Mapping[int, Element]) -> Iterator[Flaw]:
+def _unclaimed(
+    elements: Mapping[int, Element], source: Mapping[int, Element], claims: frozenset[str]
+) -> Iterator[Flaw]:
     """Yield what an output that claims codes does and does not claim."""
-    claims = claims_of(elements)
     if BASIC not in claims:
         rule = "an output that claims options has to claim the Basic Application Confidentiality Profile"
         yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)

@@ -1,16 +1,18 @@
 """Walk a file and note, by position, everything that the gate compares.
 
 Source and output are walked one after the other with the same code; what stands at the same position (tags,
-item numbers, value number) is a pair. An element that only one of them has is no pair.
+item numbers, value number) is a pair. An element that only one of them has is no pair. What a run of elements says is
+noted once for a series, in each context in which the run stands.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from anonymizer.gate import structure
+from anonymizer.gate import markers, structure
 from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.identifiers import (
     CODED,
@@ -25,7 +27,7 @@ from anonymizer.gate.identifiers import (
     text_of,
 )
 from anonymizer.gate.items import items_of
-from anonymizer.gate.memory import Element, Known
+from anonymizer.gate.memory import Element, Run
 from anonymizer.gate.reading import Reading, first_value, text_values
 from anonymizer.gate.uses import (
     DATE,
@@ -44,6 +46,7 @@ from anonymizer.gate.uses import (
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 _DEFAULT: tuple[str, ...] = ("iso8859",)
+_METHOD_CODES: Position = (markers.DEIDENTIFICATION_METHOD_CODE_SEQUENCE,)
 
 
 @dataclass(slots=True)
@@ -70,8 +73,10 @@ class Notes:
         What stands inside of sequences and is neither one nor a UID or date; of single top level elements only.
     items : dict of Position to int
         How many items each sequence has; as above.
+    claims : set of str
+        The codes in DeidentificationMethodCodeSequence.
     flaws : list of Flaw
-        Where an output is no longer DICOM.
+        Where an output is no longer DICOM, or says of itself what no standard says.
     """
 
     uids: dict[Position, tuple[str, ...]] = field(default_factory=dict)
@@ -85,11 +90,12 @@ class Notes:
     pointers: list[Element] = field(default_factory=list)
     nested: dict[Position, Element] = field(default_factory=dict)
     items: dict[Position, int] = field(default_factory=dict)
+    claims: set[str] = field(default_factory=set)
     flaws: list[Flaw] = field(default_factory=list)
 
     def add(self, other: Notes) -> None:
         """Take over what others say."""
-        # Written out, because it is done for every element of every file.
+        # Written out, because it is done for every run of every file.
         if other.uids:
             self.uids.update(other.uids)
         if other.dates:
@@ -108,6 +114,8 @@ class Notes:
             self.leftovers += other.leftovers
         if other.pointers:
             self.pointers += other.pointers
+        if other.claims:
+            self.claims.update(other.claims)
         if other.flaws:
             self.flaws += other.flaws
 
@@ -116,10 +124,53 @@ class Notes:
         return len(position) == 1 or position[-2] <= self.items.get(position[:-2], 0)
 
 
+class Context(NamedTuple):
+    """What stands before an element and decides what it says.
+
+    Parameters
+    ----------
+    encodings : tuple of str
+        Python's names of the encodings in force.
+    creators : tuple of (int, str)
+        The private creators in force; see :func:`~anonymizer.gate.uses.creator_of`.
+    """
+
+    encodings: tuple[str, ...] = _DEFAULT
+    creators: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Passage:
+    """A run as it is read on one side and in one context: the octets, and all that decides what they say.
+
+    Parameters
+    ----------
+    elements : dict of int to Element
+        Its elements by tag.
+    notes : Notes
+        What they say together.
+    inside : dict of int to Notes
+        What each of them says that is a sequence.
+    after : Context
+        What is in force behind it.
+    is_kept : bool
+        Whether it is remembered, and will be this passage again.
+    compared : dict of Passage to tuple of Flaw
+        What was found of passages of outputs beside this one of a source (:mod:`anonymizer.gate.values`).
+    """
+
+    elements: dict[int, Element]
+    notes: Notes
+    inside: dict[int, Notes]
+    after: Context
+    is_kept: bool
+    compared: dict[Passage, tuple[Flaw, ...]] = field(default_factory=dict)
+
+
 class Side(Notes):
     """What one file says, by position.
 
-    What the same element said in another file of the series is remembered with it (:class:`Known`).
+    What the same run said in another file of the series is remembered with it (:class:`~anonymizer.gate.memory.Run`).
 
     Parameters
     ----------
@@ -132,29 +183,23 @@ class Side(Notes):
     def __init__(self, reading: Reading, *, is_source: bool) -> None:
         super().__init__()
         self.header = reading.header
-        self.known: dict[int, Known] = {one.tag: one for one in reading.known}
-        self.top: dict[int, Element] = {one.tag: one.element for one in reading.known}
+        self.top: dict[int, Element] = {}
         self.inside: dict[int, Notes] = {}
-        self.tags.update(self.top)
+        self.tags.update(reading.tags)
         look = Look(is_source=is_source)
-        look.at(reading.header.elements, (), _DEFAULT, self)
-        creators: dict[int, str] = {}
-        encodings = _DEFAULT
-        for one in reading.known:
-            creator = ""
-            if one.tag & 0x10000:
-                creator = creator_of(one.element, one.tag, creators)
-            elif one.tag == SPECIFIC_CHARACTER_SET:
-                encodings = encodings_of(text_values(one.element))
-            key = (is_source, encodings, creator)
-            notes = one.notes.get(key, self)
-            if notes is self:
-                notes = one.notes[key] = look.closely(one, creator, encodings)
-            if notes is not None:
-                self.add(notes)
-                if notes.items:
-                    self.inside[one.tag] = notes
-        self._encodings = encodings
+        for passage in look.through(reading.header.runs):
+            self.tags.update(passage.elements)
+            self.add(passage.notes)
+        self.passages: list[Passage] = []
+        self.passage_of: dict[int, Passage] = {}
+        for passage in look.through(reading.runs):
+            self.passages.append(passage)
+            self.passage_of.update(dict.fromkeys(passage.elements, passage))
+            self.top.update(passage.elements)
+            if passage.inside:
+                self.inside.update(passage.inside)
+            self.add(passage.notes)
+        self._encodings = self.passages[-1].after.encodings if self.passages else _DEFAULT
         if not is_source:
             self.flaws += structure.of_file(reading)
 
@@ -195,17 +240,41 @@ class Look:
         self._is_source = is_source
         self._looked_for = ~LEFTOVER if is_source else ~(NAME | TEXT)
 
-    def closely(self, one: Known, creator: str, encodings: tuple[str, ...]) -> Notes | None:
-        """Return what a top level element says; None if nothing."""
-        use = use_of(one.tag, one.element.VR, creator) & self._looked_for
-        is_odd = not self._is_source and structure.is_odd(one.element)
-        if not use and not is_odd:
-            return None
-        notes = Notes()
-        if is_odd:
-            notes.flaws.append(structure.odd((one.tag,)))
-        self._one(one.element, one.tag, use, (), encodings, notes)
-        return notes
+    def through(self, runs: Iterable[Run]) -> Iterator[Passage]:
+        """Yield what the top level elements of a file say, or its file meta information."""
+        context = Context()
+        for run in runs:
+            key = self._is_source, context
+            passage = run.notes.get(key)
+            if passage is None:
+                passage = self._passage(run, context)
+                if run.is_usual:
+                    run.notes[key] = passage
+            context = passage.after
+            yield passage
+
+    def _passage(self, run: Run, context: Context) -> Passage:
+        encodings, creators = context.encodings, dict(context.creators)
+        elements = dict(zip(run.tags, run.elements, strict=True))
+        passage = Passage(elements, Notes(), {}, context, run.is_usual)
+        for tag, element in zip(run.tags, run.elements, strict=True):
+            creator = ""
+            if tag & 0x10000:
+                creator = creator_of(element, tag, creators)
+            elif tag == SPECIFIC_CHARACTER_SET:
+                encodings = encodings_of(text_values(element))
+            if not self._is_source and structure.is_odd(element):
+                passage.notes.flaws.append(structure.odd((tag,)))
+            use = use_of(tag, element.VR, creator) & self._looked_for
+            notes = Notes() if use & (SEQUENCE | UNKNOWN) else passage.notes
+            self._one(element, tag, use, (), encodings, notes)
+            if notes is not passage.notes:
+                passage.notes.add(notes)
+                if notes.items:
+                    passage.inside[tag] = notes
+        if creators or encodings != context.encodings:
+            passage.after = Context(encodings, tuple(creators.items()))
+        return passage
 
     def at(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...], notes: Notes) -> None:
         """Note what the elements of a data set or item say."""
@@ -269,5 +338,10 @@ class Look:
         number = 0
         for number, item in enumerate(items, start=1):
             self.at(item.elements, (*position, number), encodings, notes)
+            if position == _METHOD_CODES:
+                code = {int(one.tag): one for one in item.elements}
+                notes.claims.update(markers.claimed_by(code))
+                if not self._is_source:
+                    notes.flaws += markers.check_code(code, (*position, number))
         notes.items[position] = number
         return True

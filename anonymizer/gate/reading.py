@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from mmap import mmap
 from os import SEEK_CUR, SEEK_SET
 from typing import BinaryIO, cast
@@ -26,7 +27,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from anonymizer.gate.memory import Element, Known, Memory
+from anonymizer.gate.memory import Element, Memory, Run
 
 Data = bytes | bytearray | memoryview | mmap
 """A whole file: in memory, or mapped into it."""
@@ -41,6 +42,8 @@ TRANSFER_SYNTAX = 0x00020010
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
 _PREAMBLE = 128
+_FILE_META = b"\2\0"
+"""The group of file meta information, which is in little endian always (PS3.10 7.1)."""
 _COPIED = 1 << 24
 """Files up to this size are copied into bytes, which are read faster than a window on something else."""
 _LARGE = 1 << 16
@@ -67,9 +70,14 @@ class Header:
     """Preamble and file meta information, and where the data set begins (PS3.10 7.1)."""
 
     preamble: bytes
-    elements: tuple[Element, ...]
+    runs: tuple[Run, ...]
     transfer_syntax: str
     end: int
+
+    @property
+    def elements(self) -> Iterator[Element]:
+        """Yield the elements of the file meta information in the order of the file."""
+        return chain.from_iterable(run.elements for run in self.runs)
 
 
 @dataclass(slots=True)
@@ -80,20 +88,23 @@ class Reading:
     ----------
     header : Header
         The file meta information; empty if the file has none.
-    known : tuple of Known
+    runs : tuple of Run
         Top level elements in the order of the file. Large pixels are a memoryview on the file.
+    tags : list of int
+        Their tags.
     is_inflated : bool
         Whether element positions count in what came out of a deflated data set, not in the file.
     """
 
     header: Header
-    known: tuple[Known, ...]
+    runs: tuple[Run, ...]
+    tags: list[int]
     is_inflated: bool = False
 
     @property
     def elements(self) -> Iterator[Element]:
         """Yield the top level elements in the order of the file."""
-        return (one.element for one in self.known)
+        return chain.from_iterable(run.elements for run in self.runs)
 
 
 class Window:
@@ -127,8 +138,15 @@ def at_hand(data: Data) -> bytes | memoryview:
     return view if view.nbytes > _COPIED else bytes(view)
 
 
-def read_header(data: bytes | memoryview) -> Header:
+def read_header(data: bytes | memoryview, memory: Memory | None = None) -> Header:
     """Read preamble and file meta information.
+
+    Parameters
+    ----------
+    data : bytes or memoryview
+        The whole file.
+    memory : Memory, optional
+        What was read before.
 
     Raises
     ------
@@ -137,11 +155,8 @@ def read_header(data: bytes | memoryview) -> Header:
     """
     if data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
         raise InvalidDicomError
-    stream = _stream(data)
-    stream.seek(_PREAMBLE + 4)
-    elements = tuple(data_element_generator(stream, False, True, stop_when=_after_file_meta))
-    syntax = next((text_values(item) for item in elements if item.tag == TRANSFER_SYNTAX), ())
-    return Header(bytes(data[:_PREAMBLE]), elements, syntax[0] if syntax else "", stream.tell())
+    runs, end = _read(data, _PREAMBLE + 4, implicit=False, little=True, is_meta=True, memory=memory)
+    return Header(bytes(data[:_PREAMBLE]), runs, _transfer_syntax(runs), end)
 
 
 def read(data: Data, *, force: bool = False, memory: Memory | None = None) -> Reading:
@@ -166,7 +181,7 @@ def read(data: Data, *, force: bool = False, memory: Memory | None = None) -> Re
     data = at_hand(data)
     if force and data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
         return _read_slowly(data)
-    header = read_header(data)
+    header = read_header(data, memory)
     body, start = data, header.end
     is_deflated = header.transfer_syntax == DeflatedExplicitVRLittleEndian
     if is_deflated:
@@ -175,43 +190,45 @@ def read(data: Data, *, force: bool = False, memory: Memory | None = None) -> Re
     if not header.transfer_syntax or implicit == bytes(body[start + 4 : start + 6]).isalpha():
         # Not the encoding that the file meta names: pydicom knows how to guess.
         return _read_slowly(data)
-    elements = _elements(
-        body, start, implicit=implicit, little=header.transfer_syntax != ExplicitVRBigEndian, memory=memory
-    )
-    return Reading(header, _whole(elements), is_deflated)
+    little = header.transfer_syntax != ExplicitVRBigEndian
+    runs, end = _read(body, start, implicit=implicit, little=little, memory=memory)
+    if end != len(body):
+        raise TruncatedError
+    return _whole(header, runs, is_inflated=is_deflated)
 
 
-def _elements(
-    body: bytes | memoryview, at: int, *, implicit: bool, little: bool, memory: Memory | None
-) -> Iterator[Known]:
-    """Yield the elements of a data set, by pydicom where they are new.
-
-    Raises
-    ------
-    TruncatedError
-        If the data set does not end where its elements do.
-    """
+def _read(
+    body: bytes | memoryview, at: int, *, implicit: bool, little: bool, memory: Memory | None, is_meta: bool = False
+) -> tuple[tuple[Run, ...], int]:
+    """Return the elements of a data set or of file meta information, and where they end."""
     stream = _stream(body)
     stream.seek(at)
+    stop = _after_file_meta if is_meta else None
     if memory is None or not isinstance(body, bytes):
-        for element in data_element_generator(stream, implicit, little, defer_size=_LARGE):
-            yield Known.of(_with_value(element, body, stream))
-        at = stream.tell()
-    else:
-        page = memory.page(implicit=implicit, little=little)
-        while at < len(body):
-            size, found = page.at(body, at)
-            if found is None:
-                stream.seek(at)
-                one = next(data_element_generator(stream, implicit, little, defer_size=_LARGE), None)
-                if one is None:
-                    break
-                found, size = Known.of(_with_value(one, body, stream)), stream.tell() - at
-                page.keep(body, at, size, found)
-            yield found
-            at += size
-    if at != len(body):
-        raise TruncatedError
+        elements = data_element_generator(stream, implicit, little, stop, _LARGE)
+        return tuple([Run.of(_with_value(element, body, stream)) for element in elements]), stream.tell()
+    page = memory.page(implicit=implicit, little=little, is_meta=is_meta)
+    runs: list[Run] = []
+    row: list[Run] = []  # usual ones up to here
+    start = at
+    while at < len(body) and not (is_meta and body[at : at + 2] != _FILE_META):
+        size, run = page.at(body, at)
+        if run is None:
+            stream.seek(at)
+            element = next(data_element_generator(stream, implicit, little, stop, _LARGE), None)
+            if element is None:
+                break
+            run, size = Run.of(_with_value(element, body, stream)), stream.tell() - at
+            page.keep(body, at, size, run)
+        if run.is_usual:
+            row.append(run)
+        else:
+            page.join(body, start, at, row)
+            row, start = [], at + size
+        runs.append(run)
+        at += size
+    page.join(body, start, at, row)
+    return tuple(runs), at
 
 
 def check_whole(tags: Sequence[int], last: Element | None) -> None:
@@ -302,10 +319,17 @@ def _with_value(element: Element, body: bytes | memoryview, stream: BinaryIO) ->
     return element._replace(value=cast("bytes", value) if int(element.tag) in _PIXELS else bytes(value))
 
 
-def _whole(elements: Iterable[Known]) -> tuple[Known, ...]:
-    whole = tuple(elements)
-    check_whole([one.tag for one in whole], whole[-1].element if whole else None)
-    return whole
+def _whole(header: Header, runs: tuple[Run, ...], *, is_inflated: bool = False) -> Reading:
+    tags = list(chain.from_iterable([run.tags for run in runs]))
+    check_whole(tags, runs[-1].elements[-1] if runs else None)
+    return Reading(header, runs, tags, is_inflated)
+
+
+def _transfer_syntax(runs: Iterable[Run]) -> str:
+    for run in runs:
+        if TRANSFER_SYNTAX in run.tags:
+            return first_value(dict(zip(run.tags, run.elements, strict=True)), TRANSFER_SYNTAX)
+    return ""
 
 
 def _after_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -315,5 +339,6 @@ def _after_file_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
 def _read_slowly(data: bytes | memoryview) -> Reading:
     dataset = dcmread(BytesIO(data), force=True)
     meta = dataset.file_meta
-    header = Header(dataset.preamble or b"", tuple(meta.values()), str(meta.get("TransferSyntaxUID", "")), 0)
-    return Reading(header, _whole(map(Known.of, dataset.values())))
+    runs = tuple(map(Run.of, meta.values()))
+    header = Header(dataset.preamble or b"", runs, str(meta.get("TransferSyntaxUID", "")), 0)
+    return _whole(header, tuple(map(Run.of, dataset.values())))

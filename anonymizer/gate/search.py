@@ -17,6 +17,7 @@ from anonymizer.gate.identifiers import UID
 from anonymizer.gate.locate import Place, Places
 from anonymizer.gate.makers import is_maker
 from anonymizer.gate.markers import retained_by
+from anonymizer.gate.memory import Memory
 from anonymizer.gate.reading import Data
 from anonymizer.gate.spellings import NARROW, NO_WORD, WIDE, Needle
 from anonymizer.gate.stretches import Stretch, stretches_of
@@ -55,11 +56,12 @@ class Searcher:
     def __init__(self, needles: Sequence[Needle], claims: Mapping[str, frozenset[str]]) -> None:
         self._needles = needles
         self._claims = claims
+        self._memory = Memory()
         self._automaton = BytesAhoCorasick([needle.pattern for needle in needles])
 
     def search(self, output: Data) -> Iterator[Finding]:
         """Yield a finding for every element of the output that holds an identifier."""
-        hits = [hit for stretch in stretches_of(output) for hit in self._hits(stretch)]
+        hits = [hit for stretch in stretches_of(output, self._memory) for hit in self._hits(stretch)]
         if not hits:
             return
         places = Places(output)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 
+from anonymizer.gate.memory import Memory
 from anonymizer.gate.reading import Data, at_hand, inflate, read_header
 
 _HAS_LONG_LENGTH = {vr.value.encode(): vr in EXPLICIT_VR_LENGTH_32 for vr in VR if len(vr.value) == 2}
@@ -28,16 +29,18 @@ class Stretch(NamedTuple):
     in_body: bool
 
 
-def stretches_of(output: Data) -> Iterator[Stretch]:
+def stretches_of(output: Data, memory: Memory | None = None) -> Iterator[Stretch]:
     """Yield what has to be searched.
 
     Parameters
     ----------
     output : bytes or what can be seen as bytes
         The whole file.
+    memory : Memory, optional
+        What was read before.
     """
     output = at_hand(output)
-    header = read_header(output)
+    header = read_header(output, memory)
     if header.transfer_syntax == DeflatedExplicitVRLittleEndian:
         yield Stretch(bytes(output[: header.end]).lower(), 0, False)
         inflated, rest = inflate(output[header.end :])

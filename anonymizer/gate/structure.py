@@ -22,8 +22,11 @@ _NEEDED = (_GROUP_LENGTH, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x0002
 
 def of_file(reading: Reading) -> list[Flaw]:
     """Return what is wrong with the order of an output's elements, and with its file meta information."""
-    flaws = [unsorted((b.tag,)) for a, b in pairwise(reading.known) if a.tag >= b.tag]
-    meta = {int(element.tag): element for element in reading.header.elements}
+    meta = {tag: element for run in reading.header.runs for tag, element in zip(run.tags, run.elements, strict=True)}
+    flaws: list[Flaw] = []
+    for tags in ([tag for run in reading.header.runs for tag in run.tags], reading.tags):
+        if tags != sorted(tags) or len(set(tags)) < len(tags):
+            flaws += [unsorted((after,)) for before, after in pairwise(tags) if before >= after]
     flaws += [Flaw(INVALID, (tag,), "the file meta information lacks this") for tag in _NEEDED if tag not in meta]
     length = meta.get(_GROUP_LENGTH)
     if length is not None and length.value != (reading.header.end - _START - _SIZE).to_bytes(4, "little"):

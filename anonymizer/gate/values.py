@@ -17,24 +17,27 @@ from anonymizer.gate.equality import is_empty, is_measure, is_of_dictionary, is_
 from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.markers import INSERTED
 from anonymizer.gate.measures import MEASURES, WHOLE
-from anonymizer.gate.memory import Element, Known
+from anonymizer.gate.memory import Element
 from anonymizer.gate.pixels import GEOMETRY
 from anonymizer.gate.structure import INVALID
 from anonymizer.gate.uses import DATE, SAMPLES, UID, use_of
 
 if TYPE_CHECKING:
-    from anonymizer.gate.pairing import Notes, Side
+    from anonymizer.gate.pairing import Notes, Passage, Side
 
 CHANGED, ADDED, LOST = "value-changed", "value-added", "value-lost"
 """The kinds of findings; `INVALID` besides."""
 
 _WITHOUT = "something is gone without which the object is another one"
 
-_MOST_ORIGINS = 64
-"""With how many elements of sources what was found of one of outputs is remembered."""
+_MOST_OUTPUTS = 64
+"""For how many passages of outputs it is remembered what was found of them beside one of a source."""
 
 _OTHERS = frozenset({*GEOMETRY, EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS})
 """What :mod:`anonymizer.gate.pixels` compares."""
+
+_KEPT = MEASURES | WHOLE
+"""What does not go."""
 
 
 def compare(source: Side, output: Side) -> Iterator[Flaw]:
@@ -45,35 +48,38 @@ def compare(source: Side, output: Side) -> Iterator[Flaw]:
     source, output : Side
         The two files.
     """
-    before, after = source.known, output.known
-    for tag, one in after.items():
-        origin = before.get(tag)
-        if origin is one:
-            continue
-        # What was found depends on the two alone, so it is the same wherever both stand again.
-        found = one.notes.get(origin)
-        if found is None:
-            found = tuple(_top(tag, origin, one, source, output))
-            if len(one.notes) < _MOST_ORIGINS:  # a dummy can stand for another value in each of many instances
-                one.notes[origin] = found
-        yield from found
-    for tag in before.keys() - after.keys():
+    for before in source.passages:
+        for after in dict.fromkeys(map(output.passage_of.get, before.elements)):
+            if after is None:
+                continue
+            # What was found depends on the two alone, so it is the same wherever both stand again.
+            found = before.compared.get(after)
+            if found is None:
+                both = (tag for tag in before.elements if tag in after.elements)
+                found = tuple(flaw for tag in both for flaw in _top(tag, before, after))
+                if before.is_kept and after.is_kept and len(before.compared) < _MOST_OUTPUTS:
+                    before.compared[after] = found
+            yield from found
+    for tag in output.top.keys() - source.top.keys():
+        yield from _top(tag, None, output.passage_of[tag])
+    for tag in (source.top.keys() - output.top.keys()) & _KEPT:
         if tag in MEASURES:
-            yield from _lost((tag,), before[tag].element)
-        elif tag in WHOLE and source.inside[tag].items.get((tag,)):
+            yield from _lost((tag,), source.top[tag])
+        elif source.inside[tag].items.get((tag,)):
             yield Flaw(LOST, (tag,), _WITHOUT)
 
 
-def _top(tag: int, before: Known | None, after: Known, source: Side, output: Side) -> Iterator[Flaw]:
-    """Yield what is wrong with a top level element."""
+def _top(tag: int, before: Passage | None, after: Passage) -> Iterator[Flaw]:
+    """Yield what is wrong with a top level element of an output."""
     if tag in INSERTED or tag in _OTHERS:
         return
-    inside = output.inside.get(tag)
+    origin, element = before.elements[tag] if before else None, after.elements[tag]
+    inside = after.inside.get(tag)
     if inside is not None:
-        if before is None or not _has_same_octets(before.element, after.element):
-            yield from _inside(source.inside.get(tag), inside)
-    elif not use_of(tag, after.element.VR, "") & (UID | DATE | SAMPLES):
-        yield from _judged((tag,), before.element if before else None, after.element, {})
+        if origin is None or not _has_same_octets(origin, element):
+            yield from _inside(before.inside.get(tag) if before else None, inside)
+    elif not use_of(tag, element.VR, "") & (UID | DATE | SAMPLES):
+        yield from _judged((tag,), origin, element, {})
 
 
 def _inside(before: Notes | None, after: Notes) -> Iterator[Flaw]:

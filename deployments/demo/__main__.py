@@ -35,6 +35,8 @@ STALLED_SECONDS = 180.0
 FIRST_SWEEP, LATER_SWEEP = 60, 20
 """Seconds between two sweeps. The first demo leaves the doorbell time to be first; a later one, where
 nothing new arrives and no doorbell rings, shows the sweep."""
+LINGER_SECONDS = 5
+"""For which a run answers further doorbells: nobody waits longer for the demo's end than he must."""
 
 QUERY = (
     "import duckdb; duckdb.connect('{file}', read_only=True)"
@@ -159,7 +161,7 @@ class Demo:
         with self.display.step("Making the work pools"), ThreadPoolExecutor() as threads:
             list(threads.map(self.server.create_work_pool, SITES))
         with self.display.step(f"Deploying prefect.yaml, with a sweep every {sweep_seconds} s"):
-            self.server.deploy(sweep_seconds=sweep_seconds)
+            self.server.deploy(sweep_seconds=sweep_seconds, linger_seconds=LINGER_SECONDS)
         with self.display.step("Starting a worker for each hospital"):
             for site in SITES:
                 # a worker has the passwords of its own hospital and of the cloud, and no other

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml  # type: ignore[import-untyped]  # Prefect brings PyYAML, but no stubs for it
 
@@ -166,15 +166,15 @@ class PrefectServer(Startable):
         """Make a process work pool, or leave it as it should be."""
         self.command("work-pool", "create", name, "--type", "process", "--overwrite")
 
-    def deploy(self, *, sweep_seconds: int | None = None) -> None:
-        """Deploy all of prefect.yaml, with another interval for the sweep where one is given.
+    def deploy(self, *, sweep_seconds: int | None = None, linger_seconds: int | None = None) -> None:
+        """Deploy all of prefect.yaml, with other times for sweep and doorbell where they are given.
 
-        Prefect reads an interval before it fills in variables, so a shorter one needs a changed copy.
+        Prefect reads them before it fills in variables, so shorter ones need a changed copy.
         """
         file = CHECKOUT / "prefect.yaml"
-        if sweep_seconds is not None:
+        if sweep_seconds is not None or linger_seconds is not None:
             file = self.home / "prefect.yaml"
-            file.write_text(with_sweep(CHECKOUT / "prefect.yaml", sweep_seconds))
+            file.write_text(with_times(CHECKOUT / "prefect.yaml", sweep_seconds, linger_seconds))
         self.command("deploy", "--all", "--prefect-file", str(file))
 
     def clear_runs(self, pool: str) -> int:
@@ -189,24 +189,23 @@ class PrefectServer(Startable):
         now = datetime.now(UTC).isoformat()
         missed = {"state": {"type": {"any_": ["SCHEDULED"]}}, "next_scheduled_start_time": {"before_": now}}
         cleared = 0
-        while runs := self._call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": dead}):
+        while runs := self.call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": dead}):
             for run in runs:
                 crashed = {"type": "CRASHED", "message": "Its worker is gone."}
-                self._call("POST", f"/flow_runs/{run['id']}/set_state", {"state": crashed, "force": True})
+                self.call("POST", f"/flow_runs/{run['id']}/set_state", {"state": crashed, "force": True})
             cleared += len(runs)
-        while runs := self._call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": missed}):
+        while runs := self.call("POST", "/flow_runs/filter", {"work_pools": work_pool, "flow_runs": missed}):
             for run in runs:
-                self._call("DELETE", f"/flow_runs/{run['id']}")
+                self.call("DELETE", f"/flow_runs/{run['id']}")
             cleared += len(runs)
         return cleared
 
     def run_states(self) -> Counter[str]:
         """Count the newest flow runs by the name of their state, such as Late or Crashed."""
-        return Counter(
-            run["state_name"] for run in self._call("POST", "/flow_runs/filter", {"sort": "START_TIME_DESC"})
-        )
+        return Counter(run["state_name"] for run in self.call("POST", "/flow_runs/filter", {"sort": "START_TIME_DESC"}))
 
-    def _call(self, method: str, path: str, body: object = None) -> list[dict[str, str]]:
+    def call(self, method: str, path: str, body: object = None) -> list[dict[str, str]]:
+        """Put a request to the API, again while it is busy; `path` begins behind /api."""
         headers = {"Content-Type": "application/json"}
         if auth := self.environment.get("PREFECT_API_AUTH_STRING"):
             headers["Authorization"] = f"Basic {base64.b64encode(auth.encode()).decode()}"
@@ -238,26 +237,31 @@ class PrefectServer(Startable):
         self.process.kill()
 
 
-def with_sweep(prefect_file: Path, seconds: int) -> str:
-    """Return a prefect.yaml with another interval in every schedule.
+def with_times(prefect_file: Path, sweep: int | None, linger: int | None) -> str:
+    """Return a prefect.yaml with other times in it.
 
     Parameters
     ----------
     prefect_file
         The original.
-    seconds
-        The interval, in seconds.
+    sweep
+        The interval of every schedule, in seconds.
+    linger
+        For how long one run answers every doorbell, in seconds.
     """
     content = yaml.safe_load(prefect_file.read_text())
-    for schedule in _schedules(content["deployments"]):
-        schedule["interval"] = seconds
+    for schedule in _each(content["deployments"], "schedules"):
+        schedule["interval"] = sweep or schedule["interval"]
+    for trigger in _each(content["deployments"], "triggers"):
+        trigger["within"] = linger or trigger["within"]
+        trigger["parameters"]["linger"] = linger or trigger["parameters"]["linger"]
     text: str = yaml.safe_dump(content, sort_keys=False)
     return text
 
 
-def _schedules(deployments: Iterable[dict[str, list[dict[str, object]]]]) -> Iterable[dict[str, object]]:
+def _each(deployments: Iterable[dict[str, Any]], what: str) -> Iterable[dict[str, Any]]:
     for deployment in deployments:
-        yield from deployment.get("schedules", [])
+        yield from deployment.get(what, [])
 
 
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployments.demo.installation import ensure_orthanc, find_orthanc
 from deployments.demo.orthancs import Orthanc
-from deployments.demo.prefects import PrefectServer, prefect_environment, with_sweep
+from deployments.demo.prefects import PrefectServer, prefect_environment, with_times
 from deployments.demo.processes import Process, ServerError, family, free_port, stop_leftovers
 from deployments.demo.workers import Worker
 
@@ -20,5 +20,5 @@ __all__ = [
     "free_port",
     "prefect_environment",
     "stop_leftovers",
-    "with_sweep",
+    "with_times",
 ]
