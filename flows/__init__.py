@@ -18,8 +18,11 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     when a backfill may work                            window
     the `entwash backfill` command                      backfill_command
     one study, from the hospital to the cloud           study
+    what leaves while its study still arrives           early
+    what of that is withdrawn when the study is stable  withdrawal
     what of it may leave, and why the rest may not      proof
     references whose target did not come with it        pending
+    what the cloud has of a study that comes again      copies
     what was loaded before, as the gate asks for it     earlier
     the outcome of a study, put together                outcome
     what is recorded, append-only, a file a record      ledger, records

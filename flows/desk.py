@@ -17,10 +17,10 @@ from flows.leases import Leases
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
 from flows.selectionrow import SelectionRow
-from flows.sites import Hold, Sites
+from flows.sites import Hold, Release, Sites
 from flows.threads import THREADS
 
-__all__ = ["Desk"]
+__all__ = ["ENGINE_VERSION", "Desk"]
 
 ENGINE_VERSION = version("entwash")
 
@@ -43,9 +43,10 @@ class Named(Protocol):
 class Desk:
     """One site's hospital and cloud, its engine, its ledger and a place for files in the making.
 
-    `hold` says what one held instance holds: its study, or itself and what points at it. `stable_age` is the
-    StableAge of the hospital's Orthanc, in seconds. `selection` says which of its studies leave at all, and
-    `live_from`, a date as DICOM writes it, from which StudyDate on the live route looks at them.
+    `hold` says what one held instance holds: its study, or itself and what points at it. `release` says whether an
+    instance leaves before its study is stable: see :mod:`flows.early`. `stable_age` is the StableAge of the hospital's
+    Orthanc, in seconds. `selection` says which of its studies leave at all, and `live_from`, a date as DICOM writes it,
+    from which StudyDate on the live route looks at them.
 
     Safe to use from many threads. A context manager: what it opened, it closes.
     """
@@ -60,6 +61,7 @@ class Desk:
     spool: Path
     run_id: str
     hold: Hold = "study"
+    release: Release = "study"
     stable_age: int = 60
     live_from: str = ""
     selection: SelectionRow = field(default_factory=lambda: SelectionRow(studies="all"))
@@ -104,6 +106,7 @@ class Desk:
                 spool=sites.lineage / "spool",
                 run_id=run_id,
                 hold=site.hold,
+                release=site.release,
                 stable_age=site.stable_age,
                 live_from=f"{site.live_from:%Y%m%d}" if site.live_from else "",
                 selection=site.selection,

@@ -17,7 +17,7 @@ from flows.outcome import Attempt
 from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "find_work", "is_live", "is_settled", "tokens"]
+__all__ = ["Inventory", "Work", "as_work", "find_work", "is_live", "is_settled", "record_seen", "tokens"]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -136,7 +136,7 @@ class Inventory:
                 one = replace(self._chosen(study, work, snapshot, release, is_new), found_by=found_by(is_new))
             except GoneError:
                 continue  # deleted since it was listed: there is nothing left to move
-            if one.choice.outcome == "exclude" and (settled is None or settled.status == "excluded"):
+            if one.choice.outcome == "exclude" and self._never_left(work, settled):
                 self.excluded += 1
                 aside.exclude(one)
             elif one.choice.outcome == "wait":
@@ -176,6 +176,12 @@ class Inventory:
         """Forget whose time is over: after a look at everything, those are no longer at the hospital as they were."""
         now = datetime.now(UTC).strftime(ORTHANCS_TIME)
         self.waiting = {snapshot: until for snapshot, until in self.waiting.items() if now < until}
+
+    def _never_left(self, work: str, settled: Settled | None) -> bool:
+        """Tell whether nothing of a study can be in the cloud, also not early."""
+        if settled and settled.status != "excluded":
+            return False
+        return not self._desk.ledger.left_early(self._desk.site, self._desk.project, work)
 
     def _is_passed_over(self, study: StudyAtSite, snapshot: str, settled: Settled | None, release: str) -> bool:
         return (
@@ -268,6 +274,18 @@ def record_seen(desk: Desk, found: list[Work]) -> None:
             for work in found
         ]
     )
+
+
+def as_work(desk: Desk, study: StudyAtSite) -> Work | None:
+    """Return a study that may leave as it is now, stable or not; None if it may not, or was deleted meanwhile."""
+    if not is_live(desk, study):
+        return None
+    try:
+        work = _work(desk, study, *tokens(desk, study))
+        choice = choose(desk.selection, desk.hospital.catalogue, study, datetime.now(UTC))
+    except GoneError:
+        return None
+    return replace(work, found_by="feed", choice=choice) if choice.outcome == "send" else None
 
 
 def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:

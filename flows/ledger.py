@@ -28,7 +28,9 @@ from flows.errors import LedgerError
 from flows.links import Links
 from flows.records import (
     KINDS,
+    Early,
     Link,
+    Loaded,
     Reconciliation,
     Release,
     RunFinished,
@@ -139,6 +141,53 @@ class Ledger:
             self._settled.refresh(self._records())
             return self._settled.first_key(site, project)
 
+    def loaded(self, site: str, project: str, work: str) -> Loaded:
+        """Return what all runs together loaded of one study.
+
+        What another process records meanwhile is seen after the next call of :meth:`settled`.
+        """
+        with self._lock, self._guarded("read"):
+            if not self._settled.is_read:
+                self._settled.refresh(self._records())
+            return self._settled.loaded(site, project, work)
+
+    def early(self, rows: Sequence[Early]) -> None:
+        """Record that instances of one study are about to leave early, or were withdrawn: one file for all."""
+        if rows:
+            self._append("early", rows, end=_end_of(rows[0].work))
+
+    def left_early(self, site: str, project: str, work: str = "", *, since: datetime | None = None) -> list[Early]:
+        """Return the instances that left early and of which nothing was recorded after that.
+
+        Parameters
+        ----------
+        site, project : str
+            Where, and what for.
+        work : str, optional
+            One study; all without it.
+        since : datetime, optional
+            Older records are left aside.
+        """
+        folder = self.directory / "early"
+        first = since.astimezone(UTC).strftime(_STAMP) if since else ""
+        # The end of a name tells the study, so that nobody reads the files of all others.
+        end = f"-{_end_of(work)}" if work else ""
+        with self._lock, self._guarded("read"):
+            names = (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+            paths = [database.pattern(path) for path in names if path.name >= first and path.stem.endswith(end)]
+            if not paths:
+                return []
+            answer = self._connection.execute(
+                "SELECT * EXCLUDE (record) FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
+                " WHERE site = ? AND project = ? AND ? IN ('', work)"
+                " QUALIFY row_number() OVER (PARTITION BY work, sop_instance_uid ORDER BY record DESC) = 1",
+                [paths, site, project, work],
+            )
+            columns_there = [column[0] for column in answer.description or ()]
+            rows = [dict(zip(columns_there, row, strict=True)) for row in answer.fetchall()]
+        found = [Early(**{**row, "at": row["at"].replace(tzinfo=UTC)}) for row in rows]
+        return [one for one in found if one.event == "leaving"]
+
     def release(self, releases: Sequence[Release]) -> None:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""
         self._append("releases", releases)
@@ -183,12 +232,15 @@ class Ledger:
             self._links.close()
             self._connection.close()
 
-    def _append(self, kind: str, rows: Sequence[Record]) -> str:
-        """Write rows as one file that shows whole or not at all, and return its record; no rows, no file."""
+    def _append(self, kind: str, rows: Sequence[Record], *, end: str = "") -> str:
+        """Write rows as one file that shows whole or not at all, and return its record; no rows, no file.
+
+        `end` are eight hex digits for the end of its name; drawn ones without it.
+        """
         if not rows:
             return ""
         with self._lock, self._guarded("written"):
-            record = self._next_name()
+            record = self._next_name(end)
             self._write(kind, record, [{"record": record, **vars(row)} for row in rows])
         return record
 
@@ -211,10 +263,10 @@ class Ledger:
         if not (self.directory / kind / f"{name}.parquet").exists():
             self._write(kind, name, [])
 
-    def _next_name(self) -> str:
+    def _next_name(self, end: str) -> str:
         """Return a name that sorts after every earlier one of this ledger, though the clock jump back."""
         self._last = max(self._clock(), self._last + timedelta(microseconds=1))
-        return f"{self._last.strftime(_STAMP)}-{secrets.token_hex(4)}"
+        return f"{self._last.strftime(_STAMP)}-{end or secrets.token_hex(4)}"
 
     def _latest(self) -> datetime:
         """Return the time in the latest record's name, which a clock set back must not undercut."""
@@ -241,6 +293,11 @@ class Ledger:
                 f"the ledger could not be {what} ({type(error).__name__}): look at the free space of its disk"
                 " and at the owner and rights of its folder; nothing that it held is lost"
             ) from error
+
+
+def _end_of(work: str) -> str:
+    """Return how the names of a study's early records end; two studies may share that."""
+    return hashlib.sha256(work.encode()).hexdigest()[:8]
 
 
 @cache

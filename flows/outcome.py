@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from anonymizer import PSEUDONYMS_VERSION, Held, Identity, Report
+from anonymizer import PSEUDONYMS_VERSION, Held, Identity
 from anonymizer.gate import Finding, Verdict
 from flows import records
 from flows.desk import ENGINE_VERSION, Desk
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from flows.inventory import Work
     from flows.proof import Proof
 
-__all__ = ["POINTS_AT_HELD", "UNREADABLE", "Attempt", "conflicts_in", "hold_of"]
+__all__ = ["CONFLICT", "POINTS_AT_HELD", "UNREADABLE", "Attempt", "conflicts_in", "hold_of"]
 
+CONFLICT = "conflict"
+"""The code of what the cloud has with other bytes."""
 POINTS_AT_HELD = "points-at-held"
 """The code of what is held because it points at something that is."""
 UNREADABLE = frozenset({"too-large", "too-many-elements", "too-deep"})
@@ -30,6 +33,8 @@ _OVERDUE = records.Hold(
     place="",
     message="the series that the site's wait_for asks for did not come within wait_at_most",
 )
+
+_NOTHING: Mapping[str, records.Instance] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,43 @@ class Attempt:
     def held(
         self,
         holds: Sequence[records.Hold],
-        identities: Iterable[Identity | None] = (),
+        identities: Sequence[Identity] = (),
         verdict: Verdict | None = None,
+        *,
+        standing: Mapping[str, records.Instance] = _NOTHING,
+        changes: tuple[records.SourceChange, ...] = (),
     ) -> records.StudyOutcome:
-        """Return the outcome of a study that stays at the hospital, whole, for one or more reasons."""
-        known = [identity for identity in identities if identity]
-        return self._outcome("held", _reason(holds), known, verdict, holds=tuple(holds))
+        """Return the outcome of a study of which nothing leaves now, for one or more reasons.
+
+        Parameters
+        ----------
+        holds : sequence of Hold
+            The reasons.
+        identities : sequence of Identity
+            Who the instances of the study are, as far as that is known.
+        verdict : Verdict, optional
+            Of the gate, if it was asked.
+        standing : mapping of str to Instance
+            What earlier runs loaded, and still is of what the hospital has.
+        changes : tuple of SourceChange
+            What the hospital deleted or replaced of what was loaded.
+        """
+        instances: tuple[records.Instance, ...] = ()
+        if standing:
+            instances = tuple(_staying(identities, holds, standing))
+            unnamed = records.Instance(
+                sop_instance_uid="", series_instance_uid="", sop_class_uid="", status="held", reason=_reason(holds)
+            )
+            instances += (unnamed,) * (self.count - len(instances))
+        return self._outcome(
+            "held",
+            _reason(holds),
+            identities,
+            verdict,
+            instances=instances,
+            holds=tuple(holds),
+            changes=changes,
+        )
 
     def excluded(self, reason: str) -> records.StudyOutcome:
         """Return the outcome of a study that is not moved, whole, and not for a fault."""
@@ -73,6 +109,8 @@ class Attempt:
         *,
         references: tuple[records.Reference, ...] = (),
         links: tuple[records.Link, ...] = (),
+        standing: Mapping[str, records.Instance] = _NOTHING,
+        changes: tuple[records.SourceChange, ...] = (),
     ) -> records.StudyOutcome:
         """Return the outcome of what passed the gate: loaded, but for what the cloud has otherwise.
 
@@ -86,12 +124,13 @@ class Attempt:
             Who all instances of the study are.
         references, links : tuples
             What is recorded of what left.
+        standing, changes
+            As in :meth:`held`.
         """
         conflicts = conflicts_in(deliveries)
         named = {hold.sop_instance_uid for hold in proof.holds}
-        staying = [identity for identity in identities if identity.sop_instance_uid in named]
+        others = [identity for identity in identities if identity.sop_instance_uid in named]
         holds = (*proof.holds, *(_conflict(instance) for instance in sorted(conflicts)))
-        reasons = {hold.sop_instance_uid: hold.code for hold in reversed(holds)}
         reports = [output.report for output in proof.proven]
         return self._outcome(
             "held" if holds else "loaded",
@@ -100,14 +139,15 @@ class Attempt:
             proof.verdict,
             study_date=_first(report.study_date for report in reports),
             instances=(
-                *(_instance(report, held=report.sop_instance_uid in conflicts) for report in reports),
-                *(_staying(identity, reasons[identity.sop_instance_uid]) for identity in staying),
+                *(_proven(output.record, held=output.report.sop_instance_uid in conflicts) for output in proof.proven),
+                *_staying(others, holds, standing),
             ),
             holds=holds,
             deliveries=tuple(deliveries),
             references=references,
             frames=proof.verdict.frames if proof.verdict else (),
             links=links,
+            changes=changes,
         )
 
     def _outcome(
@@ -124,6 +164,7 @@ class Attempt:
         references: tuple[records.Reference, ...] = (),
         frames: tuple[str, ...] = (),
         links: tuple[records.Link, ...] = (),
+        changes: tuple[records.SourceChange, ...] = (),
     ) -> records.StudyOutcome:
         desk, profile, finished = self.desk, self.desk.anonymizer.profile, datetime.now(UTC)
         return records.StudyOutcome(
@@ -156,6 +197,7 @@ class Attempt:
             deliveries=deliveries,
             frames=frames,
             links=links,
+            changes=changes,
             checks=dict(verdict.checks) if verdict else {},
         )
 
@@ -187,7 +229,7 @@ def _reason(holds: Sequence[records.Hold]) -> str:
 def _conflict(instance: str) -> records.Hold:
     return records.Hold(
         sop_instance_uid=instance,
-        code="conflict",
+        code=CONFLICT,
         place="",
         message="the cloud has this instance with other bytes, and keeps them; find out which are right and delete the "
         "others there",
@@ -202,27 +244,27 @@ def _series(identities: Sequence[Identity]) -> tuple[records.Series, ...]:
     )
 
 
-def _instance(report: Report, *, held: bool) -> records.Instance:
-    return records.Instance(
-        sop_instance_uid=report.sop_instance_uid,
-        series_instance_uid=report.series_instance_uid,
-        sop_class_uid=report.sop_class_uid,
-        status="held" if held else "loaded",
-        reason="conflict" if held else "",
-        size=report.size,
-        sha256=report.sha256,
-        md5=report.md5,
-    )
+def _proven(record: records.Instance, *, held: bool) -> records.Instance:
+    return replace(record, status="held", reason=CONFLICT) if held else record
 
 
-def _staying(identity: Identity, reason: str) -> records.Instance:
-    return records.Instance(
-        sop_instance_uid=identity.sop_instance_uid,
-        series_instance_uid=identity.series_instance_uid,
-        sop_class_uid=identity.sop_class_uid,
-        status="held",
-        reason=reason,
-    )
+def _staying(
+    identities: Iterable[Identity], holds: Sequence[records.Hold], standing: Mapping[str, records.Instance]
+) -> Iterator[records.Instance]:
+    """Yield what is recorded of instances that do not leave now: some of them are in the cloud already, once."""
+    reasons = {hold.sop_instance_uid: hold.code for hold in reversed(holds)}
+    left = dict(standing)
+    for identity in identities:
+        if identity.sop_instance_uid in left:
+            yield left.pop(identity.sop_instance_uid)
+            continue
+        yield records.Instance(
+            sop_instance_uid=identity.sop_instance_uid,
+            series_instance_uid=identity.series_instance_uid,
+            sop_class_uid=identity.sop_class_uid,
+            status="held",
+            reason=reasons.get(identity.sop_instance_uid) or _reason(holds),
+        )
 
 
 def _first(texts: Iterable[str]) -> str:

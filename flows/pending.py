@@ -17,7 +17,9 @@ __all__ = ["references_of", "sought"]
 _FRAME = "frame-of-reference"
 
 
-def sought(references: Iterable[Reference], evidence: Iterable[Evidence]) -> Mapping[str, str]:
+def sought(
+    references: Iterable[Reference], evidence: Iterable[Evidence], loaded: Collection[str] = ()
+) -> Mapping[str, str]:
     """Return what has to be looked for at the hospital: the hospital's UID of each target that did not come.
 
     An archive cannot be asked for a frame of reference.
@@ -28,20 +30,33 @@ def sought(references: Iterable[Reference], evidence: Iterable[Evidence]) -> Map
         What the gate saw in the outputs of a study.
     evidence : iterable of Evidence
         Of the same outputs.
+    loaded : collection of str
+        Targets that came earlier with the same study.
     """
-    targets = {one.target for one in references if one.state != "resolved" and one.level != _FRAME}
+    targets = {one.target for one in references if one.state != "resolved" and one.level != _FRAME} - set(loaded)
     return {new: old for item in evidence for old, new in item.pairs if new in targets}
 
 
-def references_of(references: Collection[Reference], there: Collection[str]) -> tuple[records.Reference, ...]:
-    """Return the records of a study's references; `there` has the targets that the hospital has.
+def references_of(
+    references: Collection[Reference], there: Collection[str], loaded: Collection[str] = ()
+) -> tuple[records.Reference, ...]:
+    """Return the records of a study's references.
 
     A frame of reference is the one of the images that are named beside it, and waits when they do.
+
+    Parameters
+    ----------
+    references : collection of Reference
+        What the gate saw.
+    there : collection of str
+        Targets that the hospital has.
+    loaded : collection of str
+        Targets that came earlier with the same study: the cloud has them, whatever the hospital did to them since.
     """
     waiting = {one.instance for one in references if one.target in there}
 
     def state(one: Reference) -> Literal["resolved", "pending", "external"]:
-        if one.state == "resolved":
+        if one.state == "resolved" or one.target in loaded:
             return "resolved"
         is_there = one.instance in waiting if one.level == _FRAME else one.target in there
         return "pending" if is_there else "external"

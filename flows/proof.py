@@ -18,27 +18,48 @@ from anonymizer.gate.findings import path_text
 from flows import records
 from flows.outcome import POINTS_AT_HELD, hold_of
 
-__all__ = ["Kept", "Output", "Proof", "prove", "prove_one_by_one"]
+__all__ = ["OF_THE_STUDY", "Kept", "Output", "Proof", "prove", "prove_one_by_one"]
 
-_OF_THE_STUDY = frozenset({"two-patients"})
+OF_THE_STUDY = frozenset({"two-patients"})
 """Codes that say something of all instances, whichever they name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An anonymized instance in the spool, with what the gate saw of it and its source."""
+    """An anonymized instance in the spool, with what the gate saw of it and its source.
+
+    Attributes
+    ----------
+    record : Instance
+        What is recorded of it once it is loaded.
+    copy : Instance or None
+        What was recorded of it when an earlier run loaded it.
+    is_fetched : bool
+        What is in the spool is the cloud's own copy, because the engine makes other bytes now.
+    is_replaced : bool
+        The hospital has other bytes than those that the copy was made of.
+    """
 
     report: Report
     evidence: Evidence
     path: Path
+    record: records.Instance
+    copy: records.Instance | None = None
+    is_fetched: bool = False
+    is_replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An instance that the engine holds, with what the gate knows of its source; None if nothing."""
+    """An instance that the engine holds, with what the gate knows of its source; None if nothing.
+
+    `copy` and `is_replaced` are as in :class:`Output`.
+    """
 
     held: Held
     evidence: Evidence | None = None
+    copy: records.Instance | None = None
+    is_replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +138,7 @@ def prove_one_by_one(
 
 
 def _is_of_the_study(hold: records.Hold) -> bool:
-    return hold.code in _OF_THE_STUDY or not hold.sop_instance_uid
+    return hold.code in OF_THE_STUDY or not hold.sop_instance_uid
 
 
 def _verdict(outputs: Sequence[Output], before: Earlier | None, known: Iterable[Evidence] = ()) -> Verdict:

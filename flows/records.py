@@ -20,6 +20,9 @@ FoundBy = Literal["feed", "sweep", "first-look", "retry", "backfill"]
 feed to go on from; it was held or excluded, and is tried again though it did not change; a backfill asked for it."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
+EarlyEvent = Literal["leaving", "withdrawn", "complete"]
+Changed = Literal["gone", "replaced"]
+"""What a hospital did to an instance that was loaded: it deleted it; it has other bytes than those that were loaded."""
 DifferenceKind = Literal[
     "not-in-cloud",
     "differs-in-cloud",
@@ -113,7 +116,15 @@ class Series(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance(Record):
-    """One source instance and what became of it; UIDs are pseudonyms, "" where none could be made."""
+    """One source instance and what became of it; UIDs are pseudonyms, "" where none could be made.
+
+    Attributes
+    ----------
+    source : str
+        Keyed token of the bytes that the output was made of, 16 characters; older records have none.
+    profile_digest, engine_version : str
+        What made the output; what a later run made of it again, byte by byte, that run's.
+    """
 
     sop_instance_uid: str
     series_instance_uid: str
@@ -123,6 +134,17 @@ class Instance(Record):
     size: int = 0
     sha256: str = ""
     md5: str = ""
+    source: str = ""
+    profile_digest: str = ""
+    engine_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceChange(Record):
+    """What the hospital did to an instance since it was loaded; the cloud keeps what it has."""
+
+    sop_instance_uid: str
+    change: Changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +200,8 @@ class StudyOutcome(Record):
     ----------
     instances : tuple of Instance
         Every source instance of the snapshot, those that an earlier run delivered included. Empty on a
-        study held or excluded whole: the outcome then speaks for all its `source_instances`.
+        study held or excluded whole of which nothing was loaded: the outcome then speaks for all its
+        `source_instances`.
     settings : str
         Keyed token of all that decides what becomes of a study: once it is another, what was held is tried again.
     release : str
@@ -191,6 +214,9 @@ class StudyOutcome(Record):
         Frames of reference, as pseudonyms, in which loaded instances stand.
     links : tuple of Link
         What became of UIDs, patient and dates of the loaded instances; later studies have to fit to it.
+    changes : tuple of SourceChange
+        Instances loaded by earlier runs that the hospital deleted or replaced since; none of those deleted is in
+        `instances`.
     """
 
     site: str
@@ -222,6 +248,7 @@ class StudyOutcome(Record):
     deliveries: tuple[Delivery, ...] = ()
     frames: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    changes: tuple[SourceChange, ...] = ()
     checks: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -308,6 +335,35 @@ class Reconciliation(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Early(Record):
+    """An instance is about to leave before its study is stable; it was withdrawn again; its study is complete.
+
+    That it came to the cloud is not recorded by itself: until its study has an outcome, it may be there or not.
+    """
+
+    site: str
+    project: str
+    work: str
+    run_id: str
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    md5: str
+    at: datetime
+    event: EarlyEvent = "leaving"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What all runs together loaded of one study: each instance as the latest record has it that calls it loaded."""
+
+    patient_id: str = ""
+    instances: tuple[Instance, ...] = ()
+    frames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settled:
     """The latest outcome of one study, as far as a run must know to decide whether to take it up again."""
 
@@ -324,5 +380,6 @@ KINDS: Final[Mapping[str, tuple[type[Record], ...]]] = {
     "studies": (StudyOutcome,),
     "releases": (Release,),
     "reconciliations": (Reconciliation,),
+    "early": (Early,),
 }
 """The folders of the ledger, and the records that each holds."""

@@ -13,13 +13,15 @@ from prefect.runtime import flow_run
 
 from flows.desk import Desk
 from flows.drain import Drain
-from flows.errors import TransientError
+from flows.early import load_early
+from flows.errors import FlowsError, TransientError
 from flows.hands import task_runner
 from flows.look import Look
 from flows.records import Trigger
 from flows.run import Tally, recorded_run
 from flows.shown import Shown, shown
 from flows.sites import load_sites
+from flows.withdrawal import withdraw_forsaken
 
 _PAUSE = 2.0
 """Seconds between two looks of a run that lingers: each is a question to the hospital."""
@@ -62,6 +64,7 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
     for _ in _rounds(linger):
         # Not while the run only waits for more: whoever stays behind may work then.
         with desk.leases.share("live"):
+            _load_early(desk, thorough=trigger != "doorbell")
             while found := look.find():
                 get_run_logger().info("%s: %d studies to move", desk.site, len(found))
                 run.found(found)
@@ -85,3 +88,22 @@ def _rounds(linger: int) -> Iterator[None]:
         yield
         time.sleep(max(0.0, min(_PAUSE, until - time.monotonic())))
     yield
+
+
+def _load_early(desk: Desk, *, thorough: bool) -> None:
+    """Load what arrived of studies that are not stable yet, if the site wants it; what fails comes with its study."""
+    if desk.release != "instance":
+        return
+    try:
+        count = load_early(desk)
+        if thorough:
+            withdraw_forsaken(desk)
+    except FlowsError as error:
+        said = f"nothing more leaves early in this run: {error}"
+    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
+        said = f"instances could not leave early, in a way that nobody foresaw ({type(unforeseen).__name__}). Report it"
+    else:
+        if count:
+            get_run_logger().info("%s: %d instances left before their studies are stable", desk.site, count)
+        return
+    get_run_logger().warning("%s: %s", desk.site, said)

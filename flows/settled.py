@@ -1,4 +1,4 @@
-"""The latest outcome of every study: an index over the ledger's records.
+"""The latest outcome of every study, and what was loaded of one: an index over the ledger's records.
 
 Reading a year of records takes long, and a run needs a few words of each. So those lie in one Parquet file; what is
 newer is read record by record. The index is a copy: without it the ledger is read whole, and it is written again.
@@ -14,13 +14,35 @@ from typing import Final
 import duckdb
 
 from flows import database
-from flows.records import Settled
+from flows.records import Instance, Loaded, Settled
 
 __all__ = ["SettledIndex"]
 
 WRITE_AFTER: Final = 200
 """Records that are read one by one before the index is written: reading so many costs about 50 ms."""
 
+# Records of an older shape do not say of each instance what made it: the study's words hold for all of them.
+_LOADED: Final = """
+WITH studies AS (
+    SELECT record, patient_id, frames, profile_digest, engine_version, instances
+    FROM read_parquet($1, union_by_name = true, hive_partitioning = false)
+    WHERE site = $2 AND project = $3 AND work = $4
+),
+loaded AS (
+    SELECT
+        record, i.sop_instance_uid, i.series_instance_uid, i.sop_class_uid, i.status, i.reason, i.size, i.sha256, i.md5,
+        coalesce(i.source, '') AS source,
+        coalesce(nullif(i.profile_digest, ''), s.profile_digest, '') AS profile_digest,
+        coalesce(nullif(i.engine_version, ''), s.engine_version, '') AS engine_version
+    FROM studies AS s, unnest(instances) AS t (i)
+    WHERE i.status = 'loaded'
+    QUALIFY row_number() OVER (PARTITION BY i.sop_instance_uid ORDER BY record DESC) = 1
+)
+SELECT
+    (SELECT arg_max(patient_id, record) FROM studies WHERE record IN (SELECT record FROM loaded)),
+    (SELECT list(DISTINCT f) FROM studies, unnest(frames) AS t (f)),
+    (SELECT list(struct_pack(*COLUMNS(* EXCLUDE (record)))) FROM loaded)
+"""
 _COLUMNS: Final = ("record", "site", "project", "work", "snapshot", "status", "reason", "settings", "release", "key_id")
 
 
@@ -43,7 +65,7 @@ class SettledIndex:
         self._index = index
         self._connection = database.connect()
         self._known: set[str] = set()
-        self._is_read = False
+        self.is_read = False
 
     def close(self) -> None:
         """Release the memory; the file needs no closing."""
@@ -58,7 +80,7 @@ class SettledIndex:
             Names of all records of studies.
         """
         there = set(there)
-        if not self._is_read:
+        if not self.is_read:
             self._read()
         if self._known - there:  # somebody took records away; the index may not outlive them
             self._make_table()
@@ -91,6 +113,23 @@ class SettledIndex:
         ).fetchall()
         return rows[0][0] or ""
 
+    def loaded(self, site: str, project: str, work: str) -> Loaded:
+        """Return what was loaded of one study, by the records that were known at the last :meth:`refresh`."""
+        rows = self._connection.execute(
+            "SELECT record FROM settled WHERE site = ? AND project = ? AND work = ?", [site, project, work]
+        ).fetchall()
+        if not rows:
+            return Loaded()
+        paths = [self._shape, *(self._folder / f"{record}.parquet" for (record,) in rows)]
+        patient_id, frames, instances = self._connection.execute(
+            _LOADED, [[database.pattern(path) for path in paths], site, project, work]
+        ).fetchall()[0]
+        return Loaded(
+            patient_id=patient_id or "",
+            instances=tuple(Instance(**each) for each in instances or ()),
+            frames=tuple(sorted(frames or ())),
+        )
+
     def _read(self) -> None:
         """Read the index, if there is one."""
         self._make_table()
@@ -100,7 +139,7 @@ class SettledIndex:
                 self._insert([self._index])
         rows = self._connection.execute("SELECT record FROM settled").fetchall()
         self._known = {record for (record,) in rows}
-        self._is_read = True
+        self.is_read = True
 
     def _make_table(self) -> None:
         self._connection.execute(

@@ -36,6 +36,7 @@ from flows.selectionrow import SelectionRow
 from flows.sitesfile import (
     Hold,
     ProjectRow,
+    Release,
     ServerRow,
     SiteRow,
     SitesFile,
@@ -45,7 +46,18 @@ from flows.sitesfile import (
     read_sites_file,
 )
 
-__all__ = ["Hold", "Project", "Records", "Server", "Site", "Sites", "listed", "load_records", "load_sites"]
+__all__ = [
+    "Hold",
+    "Project",
+    "Records",
+    "Release",
+    "Server",
+    "Site",
+    "Sites",
+    "listed",
+    "load_records",
+    "load_sites",
+]
 
 
 class Server(Closed):
@@ -78,8 +90,8 @@ class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
     `stable_age` is its Orthanc's StableAge, in seconds; `busy` are the hours in which something is expected of it;
-    `selection` says which of its studies leave at all, `live_from` which are old enough to be a backfill's alone; the
-    lists are what a backfill may be narrowed by.
+    `release` says whether an instance leaves before its study is stable; `selection` says which of its studies leave at
+    all, `live_from` which are old enough to be a backfill's alone; the lists are what a backfill may be narrowed by.
     """
 
     name: str
@@ -88,6 +100,7 @@ class Site(Closed):
     work_pool: str
     default_issuer: str
     hold: Hold
+    release: Release
     stable_age: int
     busy: Hours
     selection: SelectionRow
@@ -186,6 +199,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 work_pool=row.work_pool or name,
                 default_issuer=row.default_issuer,
                 hold=row.hold or form.project.hold,
+                release=row.release or form.project.release,
                 stable_age=row.stable_age,
                 busy=Hours.read(row.busy),
                 selection=_selection(form, row),

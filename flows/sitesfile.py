@@ -98,6 +98,8 @@ def _hours(value: str) -> str:
 
 Hold = Literal["study", "instance"]
 """What one held instance holds: its study, or itself and what points at it."""
+Release = Literal["study", "instance"]
+"""What leaves at once: a study when it is stable, or each instance when it arrives."""
 _Text = Annotated[str, AfterValidator(_text)]
 _Name = Annotated[str, AfterValidator(_name)]
 
@@ -117,6 +119,7 @@ class SiteRow(ServerRow):
     work_pool: _Text | None = None
     default_issuer: Annotated[str, AfterValidator(_issuer)] = ""
     hold: Hold | None = None  # the project's, where nothing is said
+    release: Release | None = None  # likewise
     stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
     busy: Annotated[str, AfterValidator(_hours)] = "mon-fri 07:00-19:00"
     selection: SelectionRow | None = None  # the one of the whole file, where nothing is said
@@ -132,6 +135,7 @@ class ProjectRow(Closed):
     profile: Annotated[str, AfterValidator(_profile)] = Field("research", validate_default=True)
     patient_id_prefix: Annotated[str, AfterValidator(_prefix)] = "DEID-"
     hold: Hold = "study"
+    release: Release = "study"
 
 
 class LineageRow(Closed):

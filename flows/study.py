@@ -1,5 +1,7 @@
 """Moving one study: extract, anonymize, prove, load, verify, record. Data goes one way.
 
+What grew since it was loaded is proven whole again and only what is new is loaded: see :mod:`flows.copies`.
+
 An instance is in memory alone, and a large one is not in memory at all: it comes by way of a file without a name.
 Only its output is written, to the spool, until the gate has seen the whole study. Nothing goes to the cloud before
 that, and nothing that is held, or points at what is.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from anonymizer import TWO_PATIENTS, Held, Identity, Report
 from anonymizer.folder import contents
 from anonymizer.gate import Examiner, Verdict
 from flows import records
+from flows.copies import Copies, standing, told_of_copies
 from flows.desk import Desk
 from flows.earlier import Before
 from flows.errors import TerminalError, TransientError
@@ -25,8 +29,9 @@ from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
 from flows.threads import in_threads
+from flows.withdrawal import close, settle, withdraw
 
-__all__ = ["move"]
+__all__ = ["deliver", "move", "treat"]
 
 
 def move(desk: Desk, work: Work) -> records.StudyOutcome:
@@ -42,9 +47,11 @@ def move(desk: Desk, work: Work) -> records.StudyOutcome:
     started = datetime.now(UTC)
     with desk.spooled() as spool:
         outcome = _move(desk, work, started, spool)
-    if work.loaded and not outcome.deliveries:
-        raise _another()
+        if work.loaded and not outcome.deliveries:
+            raise _another()
+        outcome = settle(desk, work, outcome)
     desk.ledger.record(outcome)
+    close(desk, work)
     return outcome
 
 
@@ -62,22 +69,27 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
 
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
     jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]
-    examiner = Examiner()
-    treated = in_threads(lambda job: _treat(desk, examiner, *job), jobs)
+    examiner, copies = Examiner(), Copies(desk, work)
+    treated = in_threads(lambda job: treat(desk, examiner, copies, *job), jobs)
     outputs = [one for one in treated if isinstance(one, Output)]
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
     _check_study(work, identities)
     before = Before(desk.anonymizer, desk.ledger, desk.site)
     proof = _proof(desk, outputs, kept, identities, before)
+    stands, changes = standing(treated), copies.changes(treated)
     if not (proof.proven and proof.verdict):
-        return attempt.held(proof.holds, identities, proof.verdict)
+        return attempt.held(proof.holds, identities, proof.verdict, standing=stands, changes=changes)
     if _is_under_another_patient(desk, proof.proven[0].report):
-        return attempt.held([*proof.holds, hold_of(Held(TWO_PATIENTS))], identities, proof.verdict)
+        holds = [*proof.holds, hold_of(Held(TWO_PATIENTS))]
+        return attempt.held(holds, identities, proof.verdict, standing=stands, changes=changes)
 
     _check_bytes(work, proof.proven)
-    references = _references(desk, proof.verdict, proof.proven)
-    deliveries = in_threads(lambda output: _deliver(desk, output), proof.proven)
+    references = _references(desk, proof.verdict, proof.proven, copies)
+    # What arrived early under other rules would stand in the way.
+    now = {output.report.sop_instance_uid: output.report.md5 for output in proof.proven}
+    withdraw(desk, work.work, lambda one: now.get(one.sop_instance_uid, one.md5) == one.md5)
+    deliveries = in_threads(lambda output: deliver(desk, output), proof.proven)
     conflicts = conflicts_in(deliveries)
     loaded = [one.evidence for one in proof.proven if one.report.sop_instance_uid not in conflicts]
     return attempt.delivered(
@@ -86,6 +98,8 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
         identities,
         references=references,
         links=before.records_of(loaded),
+        standing=stands,
+        changes=changes,
     )
 
 
@@ -95,33 +109,62 @@ def _proof(
     """Prove the study as the site wants it: whole, or without what is held and what points at it."""
     holds = [hold_of(one.held) for one in kept] + _twice(identities)
     if desk.hold == "study":
-        return prove(outputs, holds, before)
-    if len({identity.patient_id for identity in identities}) > 1:
-        holds.append(hold_of(Held(TWO_PATIENTS)))
-    return prove_one_by_one(outputs, kept, holds, desk.anonymizer.pseudonyms, before)
+        proof = prove(outputs, holds, before)
+    else:
+        if len({identity.patient_id for identity in identities}) > 1:
+            holds.append(hold_of(Held(TWO_PATIENTS)))
+        proof = prove_one_by_one(outputs, kept, holds, desk.anonymizer.pseudonyms, before)
+    return replace(proof, holds=told_of_copies(proof.holds, outputs))
 
 
-def _references(desk: Desk, verdict: Verdict, proven: Sequence[Output]) -> tuple[records.Reference, ...]:
-    """Ask the hospital for every target that did not come with the study."""
-    targets = sought(verdict.references, (output.evidence for output in proven))
+def _references(
+    desk: Desk, verdict: Verdict, proven: Sequence[Output], copies: Copies
+) -> tuple[records.Reference, ...]:
+    """Ask the hospital for every target that did not come with the study, now or earlier."""
+    loaded = copies.targets
+    targets = sought(verdict.references, (output.evidence for output in proven), loaded)
     answers = in_threads(desk.hospital.has, list(targets.values()))
     there = {target for target, is_there in zip(targets, answers, strict=True) if is_there}
-    return references_of(verdict.references, there)
+    return references_of(verdict.references, there, loaded)
 
 
-def _treat(desk: Desk, examiner: Examiner, instance: InstanceAtSite, path: Path) -> Output | Kept:
+def treat(desk: Desk, examiner: Examiner, copies: Copies, instance: InstanceAtSite, path: Path) -> Output | Kept:
     """Extract and anonymize one instance, and let the gate look at both sides while they are at hand."""
     source = desk.hospital.fetch(instance.orthanc_id, size=instance.size, folder=path.parent)
     if len(source) != instance.size:
         raise TransientError("an instance came with another size than the hospital says it has. It will be tried again")
+    token = copies.source_of(source)
     result = desk.anonymizer.anonymize(source)
     if isinstance(result, Held):
         # What is left without it is searched for what identifies in it.
         is_read = desk.hold == "instance" and result.reason.code not in UNREADABLE
-        return Kept(result, examiner.examine(source, source) if is_read else None)
+        copy = copies.of(result.identity.sop_instance_uid) if result.identity else None
+        return Kept(
+            result,
+            examiner.examine(source, source) if is_read else None,
+            copy,
+            is_replaced=copy is not None and copies.is_replaced(copy, token, None),
+        )
+    record = copies.new(result.report, token)
+    fetched, copy = None, copies.of(record.sop_instance_uid)
+    if copy and copy.md5 != record.md5:
+        fetched = copies.fetch(copy, path.parent)
+        copy = copy if fetched is not None else None
     with path.open("wb") as file:
-        file.writelines(result.parts)
-    return Output(result.report, examiner.examine(source, contents(path)), path)
+        file.writelines(result.parts if fetched is None else [fetched])
+    is_replaced = copy is not None and copies.is_replaced(copy, token, record)
+    if copy:
+        # Of other bytes the record stays as it is; of the same, what they were made of first.
+        record = copy if fetched is not None else replace(record, source=copy.source or token)
+    return Output(
+        replace(result.report, md5=record.md5, series_instance_uid=record.series_instance_uid),
+        examiner.examine(source, contents(path)),
+        path,
+        record,
+        copy,
+        is_fetched=fetched is not None,
+        is_replaced=is_replaced,
+    )
 
 
 def _check_study(work: Work, known: Sequence[Identity]) -> None:
@@ -165,7 +208,8 @@ def _is_under_another_patient(desk: Desk, report: Report) -> bool:
     return bool(desk.cloud.studies_of(report.study_instance_uid) - {here})
 
 
-def _deliver(desk: Desk, output: Output) -> records.Delivery:
+def deliver(desk: Desk, output: Output) -> records.Delivery:
+    """Load one output, never over something else; return what the cloud says of it."""
     report = output.report
     there = orthanc_id(
         report.patient_id, report.study_instance_uid, report.series_instance_uid, report.sop_instance_uid

@@ -260,6 +260,26 @@ def test_the_doorbell_tells_the_site_and_nothing_of_the_study(tmp_path: Path) ->
     assert not [one for one in secrets if one in log]
 
 
+def test_a_doorbell_for_instances_rings_while_they_arrive_and_not_for_each(tmp_path: Path) -> None:
+    made = list(studies.south())
+    with doorbell_heard() as (url, heard):
+        orthanc = Orthanc("south", "hospital", tmp_path, "only-for-tests", prefect_api_url=url, stable_age=3600)
+        orthanc.process.environment["ENTWASH_RELEASE"] = "instance"
+        with orthanc:
+            began = time.monotonic()
+            for instance in made:
+                assert orthanc.store(instance.data)
+            wait_until(lambda: len(heard) >= 1, 20)
+            took = time.monotonic() - began
+            identifiers = [one.encode() for one in cast(list[str], orthanc.get("/instances"))]
+    assert len(made) > 5
+    assert len(heard) <= 2 + took / 4
+    secrets = [*identifiers, *(spelling for one in studies.PLANTED for spelling in one.spellings)]
+    for path, headers, body in heard:
+        assert json.loads(body)[0]["resource"] == {"prefect.resource.id": "entwash.site.south"}
+        assert not [one for one in secrets if one in json.dumps([path, dict(headers)]).encode() + body]
+
+
 def test_a_doorbell_that_nobody_hears_loses_nothing_and_names_nobody(tmp_path: Path) -> None:
     (first, *_) = studies.south()
     nobody = f"http://127.0.0.1:{free_port()}/api"

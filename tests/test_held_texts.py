@@ -18,6 +18,7 @@ from flows.held.page import advice
 from flows.outcome import POINTS_AT_HELD
 from flows.records import DifferenceKind
 from flows.selection import WAITS_FOR_IMAGES
+from flows.withdrawal import WITHDRAWN
 from tests import samples
 from tests.samples import element, item, sequence
 
@@ -45,7 +46,7 @@ def test_every_kind_that_verify_adds_has_its_advice_and_no_other() -> None:
 def test_every_code_of_the_flow_and_of_the_engine_has_its_advice() -> None:
     assert all(
         advice(code)
-        for code in ("conflict", POINTS_AT_HELD, WAITS_FOR_IMAGES, "burned-in-risk", "two-patients", "instance-twice")
+        for code in ("conflict", POINTS_AT_HELD, WAITS_FOR_IMAGES, WITHDRAWN, "burned-in-risk", "instance-twice")
     )
     assert advice("of a later version") == ""
 

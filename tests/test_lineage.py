@@ -446,7 +446,7 @@ def test_every_query_of_the_page_runs_and_finds_something(ledger: Ledger, query:
 
 def test_the_page_asks_five_questions() -> None:
     assert re.findall(r"^\*\*(\d)\. ", PAGE, re.MULTILINE) == ["1", "2", "3", "4", "5"]
-    assert len(QUERIES) == 8
+    assert len(QUERIES) == 9
 
 
 def test_the_page_tells_every_table_and_column(ledger: Ledger) -> None:

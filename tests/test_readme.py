@@ -44,7 +44,7 @@ def test_every_profile_is_named() -> None:
 def test_every_question_to_the_lineage_tables_can_be_asked(place: Place) -> None:
     place.desk().ledger.close()
     questions = re.findall(r"```sql\n(.*?)```", README, flags=re.DOTALL)
-    assert len(questions) == 5
+    assert len(questions) == 6
     with lineage.connect(place.folder / "lineage") as tables:
         for question in questions:
             lineage.rows(tables, question)

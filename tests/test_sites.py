@@ -92,6 +92,16 @@ def test_what_is_left_out_gets_its_default(folder: Path) -> None:
     assert sites.lineage == folder / "lineage"
 
 
+def test_what_leaves_at_once_is_said_for_all_sites_or_for_one(folder: Path) -> None:
+    def releases(text: str) -> list[str]:
+        return [load(folder, text).site(name).release for name in ("north", "south-2")]
+
+    project = GOOD.replace('name = "lung-2026"', 'name = "lung-2026"\nrelease = "instance"')
+    assert releases(GOOD) == ["study", "study"]
+    assert releases(project) == ["instance", "instance"]
+    assert releases(project + 'release = "study"\n') == ["instance", "study"]
+
+
 def test_what_a_hold_holds_is_said_for_all_sites_or_for_one(folder: Path) -> None:
     def holds(text: str) -> list[str]:
         return [load(folder, text).site(name).hold for name in ("north", "south-2")]

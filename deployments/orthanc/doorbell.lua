@@ -1,16 +1,20 @@
 -- Rings at Prefect when a study has become stable: "there is work at this site", and nothing more.
+-- At a site with release = "instance" it rings for arriving instances too, once in a few seconds at most.
 -- The tags that Orthanc hands over name the patient, and its own identifiers are computed from them,
 -- so the event carries the site's name alone. A ring that gets lost costs minutes, not data: the
 -- schedule starts the same flow, and the flow asks Orthanc itself what there is to do.
 --
 -- Environment of Orthanc:
 --   ENTWASH_SITE              the site's name, as in the sites file
+--   ENTWASH_RELEASE           instance, where the sites file says so; else nothing
 --   PREFECT_API_URL           such as https://prefect.example.org/api
 --   PREFECT_API_AUTH_STRING   user:password, where the Prefect server asks for it
 
 local SITE = os.getenv("ENTWASH_SITE") or ""
 local API_URL = string.gsub(os.getenv("PREFECT_API_URL") or "", "/+$", "")
 local CREDENTIALS = os.getenv("PREFECT_API_AUTH_STRING") or ""
+local BY_INSTANCE = os.getenv("ENTWASH_RELEASE") == "instance"
+local REST = 5 -- seconds between two rings for instances; what arrives in between is found by the next one
 local TIMEOUT = 5 -- seconds; Orthanc receives nothing while Lua waits
 
 -- For machines without /dev/urandom. The address of a new table differs from process to process,
@@ -66,7 +70,7 @@ local function fault()
   return nil
 end
 
-function OnStableStudy(studyId, tags, metadata)
+local function ring()
   if fault() then
     print("doorbell not rung: " .. fault())
     return
@@ -82,6 +86,20 @@ function OnStableStudy(studyId, tags, metadata)
   local answer = HttpPost(API_URL .. "/events", event(), { ["Content-Type"] = "application/json" })
   if answer == nil then
     print("doorbell not answered: see the line above for the cause. The schedule will bring the study.")
+  end
+end
+
+function OnStableStudy(studyId, tags, metadata)
+  ring()
+end
+
+local rung = 0
+
+-- The last instances of a study may ring for nobody; they are found when it is stable, if not before.
+function OnStoredInstance(instanceId, tags, metadata, origin)
+  if BY_INSTANCE and os.difftime(os.time(), rung) >= REST then
+    rung = os.time()
+    ring()
   end
 end
 

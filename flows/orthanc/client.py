@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -36,6 +37,9 @@ LARGE = 1 << 26
 _PAGE = 100  # studies a request; an expanded one is about a kilobyte
 _BY_UID = frozenset({"Study", "Series", "Instance"})
 _STABLE_STUDY = "StableStudy"  # the change that says that a study got no new instance for StableAge seconds
+_NEW_INSTANCE = "NewInstance"
+COMPLETE = 5318
+"""The metadata of a study in the cloud that says how many instances of it were proven whole."""
 _WILDCARDS = frozenset("*?")
 _T = TypeVar("_T")
 
@@ -183,11 +187,30 @@ class Orthanc:
 
     def changes(self, since: int, limit: int = 1000) -> Changes:
         """Read which studies became stable from the change after `since` on; gaps in Seq are normal."""
+        return self._changes(_STABLE_STUDY, since, limit)
+
+    def arrivals(self, since: int, limit: int = 1000) -> Changes:
+        """Read which instances arrived from the change after `since` on; gaps in Seq are normal."""
+        return self._changes(_NEW_INSTANCE, since, limit)
+
+    def _changes(self, kind: str, since: int, limit: int) -> Changes:
         # Orthanc chooses from 1.12.5 on; before, it gives changes of every type.
-        what, params = "its changes", {"since": since, "limit": limit, "type": _STABLE_STUDY}
+        what, params = "its changes", {"since": since, "limit": limit, "type": kind}
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_changes(params=params))
         page = self._parsed(what, answer, _changes)
-        return replace(page, rows=tuple(row for row in page.rows if row.change_type == _STABLE_STUDY))
+        return replace(page, rows=tuple(row for row in page.rows if row.change_type == kind))
+
+    def instance(self, orthanc_id: str) -> InstanceAtSite:
+        """Describe one instance of the inventory."""
+        what = "an instance"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_instances_id(orthanc_id))
+        return self._parsed(what, answer, _instance)
+
+    def study_of(self, orthanc_instance_id: str) -> StudyAtSite:
+        """Describe the study of an instance."""
+        what = "the study of an instance"
+        answer = self._wire.ask(what, lambda: self._wire.orthanc.get_instances_id_study(orthanc_instance_id))
+        return self._parsed(what, answer, described)
 
     def last_change(self) -> int:
         """Return the Seq of the latest change of any kind; 0 where nothing ever changed."""
@@ -240,6 +263,16 @@ class Orthanc:
                 "see its own filters (ReceivedInstanceFilter, plugins)"
             )
         return Stored(orthanc_id, already=status == "AlreadyStored")
+
+    def delete(self, orthanc_id: str) -> None:
+        """Delete one instance; fine if it is gone already."""
+        with suppress(GoneError):
+            self._wire.carry("deleting an instance", "DELETE", f"/instances/{orthanc_id}")
+
+    def mark_complete(self, orthanc_study_id: str, instances: int) -> None:
+        """Note beside a study how many instances of it were proven whole: it is complete if it has so many."""
+        path = f"/studies/{orthanc_study_id}/metadata/{COMPLETE}"
+        self._wire.carry("marking a study", "PUT", path, str(instances).encode())
 
     def deliver(self, data: bytes | mmap, md5: str, orthanc_id: str) -> Delivery:
         """Bring an instance in, never over another, and prove it by the digest that is read back.

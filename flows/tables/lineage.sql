@@ -11,6 +11,8 @@ CREATE VIEW raw.releases AS FROM read_parquet($releases, union_by_name = true, h
 CREATE VIEW raw.reconciliations AS
 FROM read_parquet($reconciliations, union_by_name = true, hive_partitioning = false);
 
+CREATE VIEW raw.early AS FROM read_parquet($early, union_by_name = true, hive_partitioning = false);
+
 -- The latest record of each study, with its lists.
 CREATE VIEW raw.latest AS
 FROM raw.studies
@@ -63,12 +65,30 @@ SELECT
     s.series_instance_uid, s.modality, s.instances
 FROM raw.latest, unnest(series) AS t (s);
 
+-- Records of an older shape do not say of each instance what made it: the study's words hold for all of them.
 CREATE VIEW instances AS
 SELECT
     site, project, work, run_id, patient_id, study_instance_uid,
     i.series_instance_uid, i.sop_instance_uid, i.sop_class_uid,
-    i.status, i.reason, i.size, i.sha256, i.md5
-FROM raw.latest, unnest(instances) AS t (i);
+    i.status, i.reason, i.size, i.sha256, i.md5, i.source,
+    CASE WHEN i.md5 <> '' THEN coalesce(nullif(i.profile_digest, ''), l.profile_digest) END AS profile_digest,
+    CASE WHEN i.md5 <> '' THEN coalesce(nullif(i.engine_version, ''), l.engine_version) END AS engine_version
+FROM raw.latest AS l, unnest(instances) AS t (i);
+
+-- What the hospital did to instances since they were loaded, and since when runs saw it so.
+CREATE VIEW changed_at_source AS
+WITH noticed AS (
+    SELECT site, project, work, c.sop_instance_uid AS sop_instance_uid, c.change AS change, min(finished_at) AS since
+    FROM raw.studies, unnest(changes) AS t (c)
+    GROUP BY ALL
+)
+SELECT
+    l.site, l.project, l.work, l.run_id, l.patient_id, l.study_instance_uid,
+    c.sop_instance_uid, c.change, n.since AS noticed_at
+FROM raw.latest AS l, unnest(l.changes) AS t (c)
+JOIN noticed AS n
+    ON l.site = n.site AND l.project = n.project AND l.work = n.work
+    AND c.sop_instance_uid = n.sop_instance_uid AND c.change = n.change;
 
 -- What the cloud has of a site: instances, series, studies and frames of reference that can be pointed at, and the
 -- works that they came with, one or the first and the last of several. What was loaded once stays there, whatever
@@ -217,6 +237,31 @@ SELECT
     d.sop_instance_uid, d.cloud_md5, d.outcome, d.delivered_at, record
 FROM raw.studies, unnest(deliveries) AS t (d);
 
+-- What left before its study was stable. It is early until a record of its study calls it loaded, or it is withdrawn.
+CREATE VIEW early AS
+WITH loaded AS (
+    SELECT site, project, work, i.sop_instance_uid AS uid, min(finished_at) AS "at"
+    FROM raw.studies, unnest(instances) AS t (i)
+    WHERE i.status = 'loaded'
+    GROUP BY ALL
+),
+latest AS (
+    SELECT
+        *,
+        min("at") FILTER (WHERE event = 'leaving') OVER (PARTITION BY site, project, work, sop_instance_uid) AS first
+    FROM raw.early
+    QUALIFY row_number() OVER (PARTITION BY site, project, work, sop_instance_uid ORDER BY record DESC) = 1
+)
+SELECT
+    e.site, e.project, e.work, e.run_id, e.patient_id, e.study_instance_uid,
+    e.series_instance_uid, e.sop_instance_uid, e.md5,
+    CASE WHEN c.uid IS NOT NULL THEN 'complete' WHEN e.event = 'withdrawn' THEN 'withdrawn' ELSE 'early' END AS state,
+    e.first AS left_at,
+    CASE state WHEN 'complete' THEN c."at" WHEN 'withdrawn' THEN e."at" END AS settled_at
+FROM latest AS e
+LEFT JOIN loaded AS c
+    ON e.site = c.site AND e.project = c.project AND e.work = c.work AND e.sop_instance_uid = c.uid;
+
 CREATE VIEW checks AS
 SELECT
     site, project, work, run_id, study_instance_uid,
@@ -258,6 +303,7 @@ WITH found AS (
 records AS MATERIALIZED (
     SELECT
         site, project, work, record, snapshot, study_instance_uid, started_at, status, source_instances,
+        len([c FOR c IN changes IF c.change = 'gone']) AS gone,
         [{'uid': i.sop_instance_uid, 'status': i.status, 'md5': i.md5} FOR i IN instances] AS instances,
         deliveries
     FROM raw.studies
@@ -302,6 +348,7 @@ counted AS (
 recorded AS (
     SELECT
         site, project, work, s.snapshot, s.study_instance_uid, s.started_at,
+        coalesce(s.gone, 0) AS gone,
         coalesce(loaded, 0) AS loaded,
         coalesce(held, CASE s.status WHEN 'held' THEN s.source_instances ELSE 0 END) AS held,
         coalesce(excluded, CASE s.status WHEN 'excluded' THEN s.source_instances ELSE 0 END) AS excluded,
@@ -319,6 +366,7 @@ summed AS (
         coalesce(r.held, 0) AS held,
         coalesce(r.excluded, 0) AS excluded,
         coalesce(r.unproven, 0) AS unproven,
+        coalesce(r.gone, 0) AS gone_at_source,
         coalesce(f.snapshot = r.snapshot, false) AS same_snapshot
     FROM found AS f
     FULL JOIN recorded AS r USING (site, project, work)
@@ -327,7 +375,7 @@ SELECT
     site, project, day, work, study_instance_uid,
     source_instances, loaded, held, excluded,
     source_instances - loaded - held - excluded AS in_flight,
-    unproven,
+    unproven, gone_at_source,
     in_flight >= 0
     AND unproven = 0
     -- A record of what the hospital still has must answer for every instance of it.
@@ -344,6 +392,7 @@ SELECT
     sum(excluded)::BIGINT AS excluded,
     sum(in_flight)::BIGINT AS in_flight,
     sum(unproven)::BIGINT AS unproven,
+    sum(gone_at_source)::BIGINT AS gone_at_source,
     count(*) FILTER (WHERE NOT balanced) AS unbalanced,
     min(day) FILTER (WHERE in_flight > 0) AS oldest_in_flight,
     bool_and(balanced) AS balanced

@@ -1,0 +1,126 @@
+"""What left before its study was stable, once the study has its outcome: it stands, or it is withdrawn from the cloud.
+
+Nothing else is ever deleted there: an instance goes only if a record says that it left early, no record that it was
+loaded with its study, and the cloud has those very bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from flows import records
+from flows.desk import Desk
+from flows.errors import GoneError
+from flows.inventory import Work
+from flows.orthanc import orthanc_id
+from flows.threads import in_threads
+
+__all__ = ["WITHDRAWN", "close", "settle", "withdraw", "withdraw_forsaken"]
+
+WITHDRAWN = "withdrawn"
+"""The code of a held study that says that instances of it were in the cloud."""
+
+_FOLLOWED = timedelta(days=30)
+"""How long a study that never became stable is looked for."""
+
+
+def withdraw(desk: Desk, work: str, stays: Callable[[records.Early], bool]) -> int:
+    """Delete from the cloud what left early of a study, and record that.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of the site.
+    work : str
+        Token of the study.
+    stays : callable
+        Tells what of it stays.
+
+    Returns
+    -------
+    int
+        How many were withdrawn.
+    """
+    early = desk.ledger.left_early(desk.site, desk.project, work)
+    if not early:
+        return 0
+    loaded = {one.sop_instance_uid for one in desk.ledger.loaded(desk.site, desk.project, work).instances}
+    out = [one for one in early if one.sop_instance_uid not in loaded and not stays(one)]
+    if out:
+        in_threads(lambda one: _delete(desk, one), out)
+        desk.ledger.early(_now(desk, out, "withdrawn"))
+    return len(out)
+
+
+def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
+    """Withdraw what left early of studies that the hospital has no longer: they will never be stable.
+
+    Parameters
+    ----------
+    age : timedelta, optional
+        What left less long ago is left alone.
+
+    Returns
+    -------
+    int
+        How many were withdrawn.
+    """
+    now = datetime.now(UTC)
+    early = desk.ledger.left_early(desk.site, desk.project, since=now - _FOLLOWED)
+    works = {one.work for one in early if one.at <= now - age}
+    if works:
+        token = desk.anonymizer.pseudonyms.token
+        works -= {token("work", study.orthanc_id) for study in desk.hospital.studies()}
+    return sum(_withdraw_all(desk, work) for work in sorted(works))
+
+
+def _withdraw_all(desk: Desk, work: str) -> int:
+    with desk.leases.take(work) as is_ours:
+        return withdraw(desk, work, lambda _one: False) if is_ours else 0
+
+
+def settle(desk: Desk, work: Work, outcome: records.StudyOutcome) -> records.StudyOutcome:
+    """Withdraw what the outcome of a study does not stand for, and mark in the cloud how much of it was proven whole.
+
+    To be called before the outcome is recorded: a run that is killed here leaves the study in flight, and the next one
+    does it again.
+    """
+    loaded = {one.sop_instance_uid: one.md5 for one in outcome.instances if one.status == "loaded"}
+    count = withdraw(desk, work.work, lambda one: loaded.get(one.sop_instance_uid) == one.md5)
+    if loaded:
+        earlier = desk.ledger.loaded(desk.site, desk.project, work.work).instances
+        all_of_it = {*loaded, *(one.sop_instance_uid for one in earlier)}
+        with suppress(GoneError):  # somebody deleted the study there
+            desk.cloud.mark_complete(orthanc_id(outcome.patient_id, outcome.study_instance_uid), len(all_of_it))
+    if not count or outcome.status != "held":
+        return outcome
+    return replace(outcome, held=(*outcome.held, _told(count)))
+
+
+def close(desk: Desk, work: Work) -> None:
+    """Record that what is left of a study's early instances is complete, once its outcome is recorded."""
+    early = desk.ledger.left_early(desk.site, desk.project, work.work)
+    desk.ledger.early(_now(desk, early, "complete"))
+
+
+def _now(desk: Desk, early: Sequence[records.Early], event: records.EarlyEvent) -> list[records.Early]:
+    at = datetime.now(UTC)
+    return [replace(one, event=event, run_id=desk.run_id, at=at) for one in early]
+
+
+def _delete(desk: Desk, one: records.Early) -> None:
+    there = orthanc_id(one.patient_id, one.study_instance_uid, one.series_instance_uid, one.sop_instance_uid)
+    if desk.cloud.stored_md5(there) == one.md5:
+        desk.cloud.delete(there)
+
+
+def _told(count: int) -> records.Hold:
+    return records.Hold(
+        sop_instance_uid="",
+        code=WITHDRAWN,
+        place="",
+        message=f"{count} instances that had left before the study was stable were withdrawn from the cloud",
+    )
