@@ -491,7 +491,9 @@ def test_who_is_killed_leaves_the_next_one_to_mend(place: Place, step: str, when
     assert (balance.loaded, balance.excluded, balance.in_flight, balance.balanced) == (9, 2, 0, True)
     rows = table(place, "FROM differences")
     assert not [row for row in rows if row["is_open"]]
-    assert {row["kind"] for row in rows if row["healed"]} >= {row["kind"] for row in rows} - {"not-taken-up"}
+    # What was stored by who died then is there, and nobody has to heal it.
+    unhealed = {"not-taken-up", "not-in-cloud"} if step.endswith("store") else {"not-taken-up"}
+    assert {row["kind"] for row in rows if row["healed"]} >= {row["kind"] for row in rows} - unhealed
 
 
 def test_no_record_holds_a_source_uid_or_an_orthanc_identifier(place: Place) -> None:
