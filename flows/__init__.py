@@ -13,10 +13,6 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     which studies leave at all, and which wait          selection, selectionrow
     patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
-    what was there before the site was connected        backfill
-    which studies a backfill means, and what it would do criteria, plan
-    when a backfill may work                            window
-    the `entwash backfill` command                      backfill_command
     one study, from the hospital to the cloud           study
     what leaves while its study still arrives           early
     what of that is withdrawn when the study is stable  withdrawal
@@ -31,10 +27,6 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     the tables that people query                        lineage, database  tables/lineage.sql
     many requests at once                               threads
     where a site's studies stand, quickly, in numbers   standing
-    what a person sees of a run: name, progress, end    shown
-    the table that a run leaves in the Prefect UI       artifacts
-    the page of a site in the Prefect UI                page
-    events for which somebody may want to be called     alarms
     hours in which a hospital is expected to send       hours
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
     what stands in an Orthanc's index                   orthanc.catalogue
@@ -44,11 +36,17 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
     the flow in this process, without a worker          run_here
+    what was there before the site was connected        backfill, archive, archive.command
+    backfill: which studies it means, what it would do  archive.criteria, archive.plan
+    backfill: when it may work; without Prefect         archive.window, archive.here
     the nightly comparison of hospital, ledger, cloud   reconcile, reconciliation, reconciliation.compare
     reconciliation: the three side by side              reconciliation.inventories  tables/reconcile.sql
     reconciliation: what the two ends say               reconciliation.hospital, reconciliation.cloud
     reconciliation: what is mended alone                reconciliation.heal
     reconciliation: its page, and the command           reconciliation.page, reconciliation.command
+    what a person sees of a run: name, progress, end    shown, shown.run
+    seen in Prefect: a run's table, a site's page       shown.table, shown.page
+    seen in Prefect: events that may call somebody      shown.alarms
     held studies: what is held, and its page            held, held.studies, held.page  tables/advice.toml
     held studies: what stands in the source             held.source
     held studies: trying again, and the commands        held.release, held.command

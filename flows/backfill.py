@@ -16,17 +16,17 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas import State
 
-from flows.criteria import Criteria, patients_in
+from flows.archive.criteria import Criteria, patients_in
+from flows.archive.plan import plan
+from flows.archive.window import Window
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError, TransientError
 from flows.hands import task_runner
 from flows.inventory import Inventory, Work
-from flows.plan import plan
 from flows.run import Tally, recorded_run
-from flows.shown import Shown
+from flows.shown.run import Shown
 from flows.sites import Site, listed, load_sites
-from flows.window import Window
 
 __all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from anonymizer import OPTION_CODES, AnonymizerError, Key, load_profile, profile_names
 from anonymizer.errors import FolderError
 from anonymizer.folder import Settings, anonymize_folder, earlier_outputs, files_below, is_report, summary
+from flows.archive.command import backfill
 from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
 from flows.held.page import advice
@@ -239,62 +239,8 @@ def run(
         raise typer.Exit(FINDINGS) from None
 
 
+app.command()(backfill)
 app.command()(reconcile)
-
-
-@app.command()
-def backfill(
-    site: Annotated[str, typer.Argument(help="A name of the sites file.")],
-    first: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from", metavar="DATE", formats=["%Y-%m-%d"], help="StudyDate of the first, such as 2015-01-01."
-        ),
-    ] = None,
-    last: Annotated[
-        datetime | None, typer.Option("--to", metavar="DATE", formats=["%Y-%m-%d"], help="StudyDate of the last.")
-    ] = None,
-    modality: Annotated[
-        list[str] | None,
-        typer.Option("--modality", metavar="CODE", help="Studies with a series of it, such as CT; more than one."),
-    ] = None,
-    description: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--description", metavar="PATTERN", help="Studies with such a StudyDescription, '*thorax*'; more than one."
-        ),
-    ] = None,
-    patients: Annotated[
-        Path | None, typer.Option("--patients", metavar="FILE", help="Studies of these alone: one PatientID a line.")
-    ] = None,
-    window: Annotated[
-        str, typer.Option("--window", metavar="HOURS", help="Work from when to when, such as 20:00-06:00.")
-    ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be done, and do nothing.")] = False,
-    sites: Annotated[
-        Path | None,
-        typer.Option("--sites", metavar="FILE", help="The sites file; else ENTWASH_SITES, else ./sites.toml."),
-    ] = None,
-) -> None:
-    """Move what a site had before it was connected, here and now: begin with `--dry-run`.
-
-    Options narrow what is looked at. The site's selection still says what of it leaves. What is settled is not done
-    again, so that a second start goes on where the first one ended, however it ended. While the live route works, and
-    outside the window, this waits; the window is by the clock of this machine. Nothing of it comes to Prefect.
-
-    Ends with 0 when all that was meant is settled, 1 when something waits, 2 when it could not begin.
-    """
-    from flows import backfill_command  # noqa: PLC0415 - Prefect takes a second to load
-
-    try:
-        is_settled = backfill_command.run(
-            site, first, last, modality or [], description or [], patients, window, sites, dry_run=dry_run
-        )
-    except FlowsError as error:
-        _stop(error)
-    raise typer.Exit(ALL_RELEASED if is_settled else FINDINGS)
-
-
 app.add_typer(held, name="held")
 
 profiles = typer.Typer(

@@ -19,7 +19,7 @@ from flows.hands import task_runner
 from flows.look import Look
 from flows.records import Trigger
 from flows.run import Tally, recorded_run
-from flows.shown import Shown, shown
+from flows.shown.run import Shown, shown
 from flows.sites import load_sites
 from flows.withdrawal import withdraw_forsaken
 

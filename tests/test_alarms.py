@@ -201,7 +201,7 @@ def test_a_ledger_that_does_not_balance_is_told(station: Station, site: Place) -
 
 def test_an_opened_breaker_is_told(station: Station) -> None:
     code = (
-        "from prefect import flow\nfrom flows.alarms import alarm\n"
+        "from prefect import flow\nfrom flows.shown.alarms import alarm\n"
         "@flow\ndef one():\n    alarm('north', 'breaker-opened', end='cloud', code='disk-full')\none()"
     )
     station.python("-c", code)
@@ -212,13 +212,13 @@ def test_an_opened_breaker_is_told(station: Station) -> None:
 
 
 REFUSING = """
-import flows.alarms, flows.artifacts, flows.page, flows.shown
+from flows.shown import alarms, page, run, table
 
 def refuse(*_, **__):
     raise RuntimeError("Prefect refuses")
 
-flows.alarms.emit_event = flows.artifacts.create_table_artifact = flows.page.create_markdown_artifact = refuse
-flows.shown.get_client = flows.shown.create_progress_artifact = flows.shown.update_progress_artifact = refuse
+alarms.emit_event = table.create_table_artifact = page.create_markdown_artifact = refuse
+run.get_client = run.create_progress_artifact = run.update_progress_artifact = refuse
 """
 
 

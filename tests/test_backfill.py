@@ -22,17 +22,17 @@ from deployments.demo import studies
 from deployments.demo.prefects import PrefectServer, prefect_environment
 from flows import backfill as room
 from flows import breaker, lineage
+from flows.archive.criteria import Criteria, patients_in
+from flows.archive.plan import FATES, plan
+from flows.archive.window import Window
 from flows.backfill import Pace, backfill, move_all, works
-from flows.criteria import Criteria, patients_in
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError, TerminalError
 from flows.inventory import Work
 from flows.look import Look
-from flows.plan import FATES, plan
 from flows.run import Tally
 from flows.study import move
-from flows.window import Window
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts
 from tests.plain_run import each

@@ -19,11 +19,12 @@ from pydicom.dataset import Dataset
 from typer.testing import Result
 
 from deployments.demo import studies
-from flows import artifacts, hands, lineage
+from flows import hands, lineage
 from flows.drain import Drain
 from flows.errors import TransientError
 from flows.inventory import find_work
 from flows.run import Tally, Waits
+from flows.shown import table
 from flows.study import move
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts, emptied
@@ -398,7 +399,7 @@ def test_the_runs_artifact_names_held_studies_with_their_reasons(held: Place) ->
     release()
     outcomes = held.run()
     with held.desk() as desk:
-        text = artifacts._description(desk, Tally("north", outcomes), 1.0)
+        text = table._description(desk, Tally("north", outcomes), 1.0)
 
     study = outcomes[0].study_instance_uid
     assert f"- study {study}: `entwash held show {study[-8:]}`" in text
@@ -411,7 +412,7 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
     own = held.folder / "own.toml"
     own.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]\n')
     told: list[object] = []
-    monkeypatch.setattr(artifacts, "create_table_artifact", lambda **table: told.append(table))
+    monkeypatch.setattr(table, "create_table_artifact", lambda **table: told.append(table))
 
     def moved(label: str, *_: object, **__: object) -> SimpleNamespace:
         told.append(label)
@@ -421,7 +422,7 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
     with held.desk(profile=str(own)) as desk:
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
-        artifacts.publish(desk, tally, 1.0)
+        table.publish(desk, tally, 1.0)
         Drain(desk, Tally("north")).move([work])
 
     (outcome,) = tally.outcomes

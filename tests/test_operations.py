@@ -10,8 +10,8 @@ import pytest
 from prefect.settings import Settings
 
 from deployments.automations import automations
-from flows import page
-from flows.alarms import Kind
+from flows.shown import page
+from flows.shown.alarms import Kind
 from tests.folders import entwash
 
 ROOT = Path(__file__).resolve().parents[1]

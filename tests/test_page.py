@@ -12,12 +12,13 @@ from uuid import uuid4
 import pytest
 
 from deployments.demo import studies
-from flows import artifacts, page, shown
 from flows.desk import Desk
 from flows.inventory import find_work
-from flows.page import renew
 from flows.run import Tally
-from flows.shown import Shown
+from flows.shown import page, table
+from flows.shown import run as shown
+from flows.shown.page import renew
+from flows.shown.run import Shown
 from flows.study import move
 from tests.hospital import Place
 
@@ -27,10 +28,10 @@ HELD = [instance.data for instance in studies.south() if instance.modality == "O
 
 @pytest.fixture
 def left(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Collect the artifacts that Prefect would be given."""
+    """Collect the table that Prefect would be given."""
     given: list[dict[str, Any]] = []
     monkeypatch.setattr(page, "create_markdown_artifact", lambda **one: given.append(one))
-    monkeypatch.setattr(artifacts, "create_table_artifact", lambda **one: given.append(one))
+    monkeypatch.setattr(table, "create_table_artifact", lambda **one: given.append(one))
     return given
 
 
@@ -151,7 +152,7 @@ def test_a_runs_table_has_a_query_for_each_study_that_the_lineage_tables_answer(
     first, second = find_work(desk, set())
     tally = Tally("north", [move(desk, first)], [second])
 
-    artifacts.publish(desk, tally, 2.0)
+    table.publish(desk, tally, 2.0)
 
     (one,) = left
     waiting, settled = one["table"]
@@ -164,7 +165,7 @@ def test_a_runs_table_has_a_query_for_each_study_that_the_lineage_tables_answer(
 
 
 def test_a_run_without_work_leaves_no_table(desk: Desk, left: list[dict[str, Any]]) -> None:
-    artifacts.publish(desk, Tally("north"), 1.0)
+    table.publish(desk, Tally("north"), 1.0)
     assert left == []
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from flows.criteria import Criteria
+from flows.archive.criteria import Criteria
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.inventory import Inventory

@@ -17,15 +17,15 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from flows import page
-from flows.alarms import alarm, harmless
-from flows.artifacts import publish
 from flows.desk import Desk
 from flows.errors import AwayError
 from flows.hours import Hours
 from flows.inventory import Work
 from flows.records import Trigger
 from flows.run import Tally
+from flows.shown import page
+from flows.shown.alarms import alarm, harmless
+from flows.shown.table import publish
 
 __all__ = ["Shown", "shown"]
 

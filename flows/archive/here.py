@@ -1,4 +1,4 @@
-"""The `entwash backfill` command: in this process, without Prefect, because what it is given may be about patients."""
+"""A backfill in this process, without Prefect, because what it is given may be about patients."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.archive.criteria import Criteria, patients_in
+from flows.archive.plan import plan
+from flows.archive.window import Window
 from flows.backfill import Pace, move_all, window_of, works
-from flows.criteria import Criteria, patients_in
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import FlowsError, SitesError
 from flows.hands import moved
 from flows.inventory import Work
 from flows.patterns import checked_pattern
-from flows.plan import plan
 from flows.run import Tally, recorded_run
 from flows.selectionrow import Modality
 from flows.sites import Sites, load_sites
-from flows.window import Window
 
 __all__ = ["run"]
 
