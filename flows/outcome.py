@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from anonymizer import PSEUDONYMS_VERSION, Held, Identity
+from anonymizer import PSEUDONYMS_VERSION, TWO_PATIENTS, Held, Identity
 from anonymizer.gate import Finding, Verdict
 from flows import records
 from flows.desk import ENGINE_VERSION, Desk
@@ -27,6 +27,7 @@ POINTS_AT_HELD = "points-at-held"
 """The code of what is held because it points at something that is."""
 UNREADABLE = frozenset({"too-large", "too-many-elements", "too-deep"})
 """Reasons of the engine for which nobody reads a source any further."""
+_NOTHING_LOADED = records.Loaded()
 _OVERDUE = records.Hold(
     sop_instance_uid="",
     code=WAITS_FOR_IMAGES,
@@ -93,13 +94,30 @@ class Attempt:
             changes=changes,
         )
 
-    def excluded(self, reason: str) -> records.StudyOutcome:
+    def excluded(self, reason: str, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
         """Return the outcome of a study that is not moved, whole, and not for a fault."""
-        return self._outcome("excluded", reason, (), None)
+        return self._untouched("excluded", reason, loaded)
 
-    def overdue(self) -> records.StudyOutcome:
+    def overdue(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
         """Return the outcome of a study for which something did not come in time."""
-        return self.held([_OVERDUE])
+        return self._untouched("held", _OVERDUE.code, loaded, (_OVERDUE,))
+
+    def of_two_patients(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
+        """Return the outcome of a study that the hospital has under two PatientIDs."""
+        hold = hold_of(Held(TWO_PATIENTS))
+        return self._untouched("held", hold.code, loaded, (hold,))
+
+    def _untouched(
+        self, status: records.Status, reason: str, loaded: records.Loaded, holds: tuple[records.Hold, ...] = ()
+    ) -> records.StudyOutcome:
+        """Return the outcome of a study of which no instance was looked at; what was loaded of it stays so."""
+        stays = loaded.instances[: self.count]
+        rest = records.Instance(
+            sop_instance_uid="", series_instance_uid="", sop_class_uid="", status=status, reason=reason
+        )
+        instances = (*stays, *(rest,) * (self.count - len(stays))) if stays else ()
+        outcome = self._outcome(status, reason, (), None, instances=instances, holds=holds)
+        return replace(outcome, patient_id=loaded.patient_id, frames=loaded.frames) if stays else outcome
 
     def delivered(
         self,

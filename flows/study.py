@@ -60,12 +60,13 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     if len(instances) != work.instances:
         raise TransientError("a study changes at the hospital while it is looked at. It will be tried again")
     attempt = Attempt(desk, work, started, len(instances))
+    earlier = desk.ledger.loaded(desk.site, desk.project, work.work)
     if work.choice.outcome == "exclude":
-        return attempt.excluded(work.choice.reason)
+        return attempt.excluded(work.choice.reason, earlier)
     if work.choice.outcome == "overdue":
-        return attempt.overdue()
+        return attempt.overdue(earlier)
     if len(desk.hospital.studies_of(work.source_uid)) > 1:
-        return attempt.held([hold_of(Held(TWO_PATIENTS))])
+        return attempt.of_two_patients(earlier)
 
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
     jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]

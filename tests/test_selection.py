@@ -83,6 +83,18 @@ def test_what_is_not_named_stays_at_home_with_its_reason(place: Place) -> None:
     assert counts(place.cloud) == 2
 
 
+def test_what_was_loaded_stays_so_when_its_study_grows_by_what_is_not_named(place: Place) -> None:
+    some = replace(place, selection='modalities = ["CT"]')
+    place.receive(ct(1))
+    looked_at(some)
+    place.receive([structures(1)])
+    looked_at(some)
+    assert fates(place) == {"loaded": 2, "excluded": 1}
+    assert (reasons(place), counts(place.cloud)) == (["modality"], 2)
+    looked_at(place)
+    assert fates(place) == {"loaded": 3}
+
+
 def test_a_study_leaves_whole_or_not_at_all(place: Place) -> None:
     place.receive([*ct(1), structures(1)])
     looked_at(replace(place, selection='modalities = ["CT"]'))
