@@ -151,6 +151,17 @@ class Ledger:
                 self._settled.refresh(self._records())
             return self._settled.loaded(site, project, work)
 
+    def loaded_by_any(self, project: str, work: str) -> frozenset[tuple[str, str]]:
+        """Return what any site loaded of one study by now: SeriesInstanceUID and SOPInstanceUID of each instance.
+
+        Two sites that share a key call a study alike, and in the cloud it is one.
+        """
+        with self._lock, self._guarded("read"):
+            self._settled.refresh(self._records())
+            self._knows_all_links = False
+            loaded = self._settled.loaded(None, project, work)
+        return frozenset((one.series_instance_uid, one.sop_instance_uid) for one in loaded.instances)
+
     def early(self, rows: Sequence[Early]) -> None:
         """Record that instances of one study are about to leave early, or were withdrawn: one file for all."""
         if rows:
@@ -180,7 +191,8 @@ class Ledger:
             answer = self._connection.execute(
                 "SELECT * EXCLUDE (record) FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
                 " WHERE site = ? AND project = ? AND ? IN ('', work)"
-                " QUALIFY row_number() OVER (PARTITION BY work, sop_instance_uid ORDER BY record DESC) = 1",
+                " QUALIFY row_number() OVER (PARTITION BY work, patient_id, series_instance_uid, sop_instance_uid"
+                " ORDER BY record DESC) = 1",
                 [paths, site, project, work],
             )
             columns_there = [column[0] for column in answer.description or ()]

@@ -92,12 +92,10 @@ def _rounds(linger: int) -> Iterator[None]:
 
 def _load_early(desk: Desk, *, thorough: bool) -> None:
     """Load what arrived of studies that are not stable yet, if the site wants it; what fails comes with its study."""
-    if desk.release != "instance":
-        return
     try:
-        count = load_early(desk)
+        count = load_early(desk) if desk.release == "instance" else 0
         if thorough:
-            withdraw_forsaken(desk)
+            withdraw_forsaken(desk)  # whatever the site wants by now: what left while it wanted it may be there
     except FlowsError as error:
         said = f"nothing more leaves early in this run: {error}"
     except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is

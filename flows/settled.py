@@ -26,7 +26,7 @@ _LOADED: Final = """
 WITH studies AS (
     SELECT record, patient_id, frames, profile_digest, engine_version, instances
     FROM read_parquet($1, union_by_name = true, hive_partitioning = false)
-    WHERE site = $2 AND project = $3 AND work = $4
+    WHERE ($2 IS NULL OR site = $2) AND project = $3 AND work = $4
 ),
 loaded AS (
     SELECT
@@ -113,10 +113,14 @@ class SettledIndex:
         ).fetchall()
         return rows[0][0] or ""
 
-    def loaded(self, site: str, project: str, work: str) -> Loaded:
-        """Return what was loaded of one study, by the records that were known at the last :meth:`refresh`."""
+    def loaded(self, site: str | None, project: str, work: str) -> Loaded:
+        """Return what was loaded of one study, by the records that were known at the last :meth:`refresh`.
+
+        Without a site, what any site loaded of it: two that share a key have one name for it.
+        """
         rows = self._connection.execute(
-            "SELECT record FROM settled WHERE site = ? AND project = ? AND work = ?", [site, project, work]
+            "SELECT record FROM settled WHERE ($1 IS NULL OR site = $1) AND project = $2 AND work = $3",
+            [site, project, work],
         ).fetchall()
         if not rows:
             return Loaded()

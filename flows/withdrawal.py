@@ -1,7 +1,7 @@
 """What left before its study was stable, once the study has its outcome: it stands, or it is withdrawn from the cloud.
 
-Nothing else is ever deleted there: an instance goes only if a record says that it left early, no record that it was
-loaded with its study, and the cloud has those very bytes.
+Nothing else is ever deleted there: an instance goes only if a record says that it left early, no record of any site
+that it was loaded with its study, and the cloud has those very bytes.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def withdraw(desk: Desk, work: str, stays: Callable[[records.Early], bool]) -> i
     early = desk.ledger.left_early(desk.site, desk.project, work)
     if not early:
         return 0
-    loaded = {one.sop_instance_uid for one in desk.ledger.loaded(desk.site, desk.project, work).instances}
-    out = [one for one in early if one.sop_instance_uid not in loaded and not stays(one)]
+    loaded = desk.ledger.loaded_by_any(desk.project, work)
+    out = [one for one in early if (one.series_instance_uid, one.sop_instance_uid) not in loaded and not stays(one)]
     if out:
         in_threads(lambda one: _delete(desk, one), out)
         desk.ledger.early(_now(desk, out, "withdrawn"))
@@ -73,7 +73,8 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     works = {one.work for one in early if one.at <= now - age}
     if works:
         token = desk.anonymizer.pseudonyms.token
-        works -= {token("work", study.orthanc_id) for study in desk.hospital.studies()}
+        # Listed at once: a walk misses the neighbour of what is deleted meanwhile, and that would be withdrawn.
+        works -= {token("work", orthanc_id) for orthanc_id in desk.hospital.study_ids()}
     return sum(_withdraw_all(desk, work) for work in sorted(works))
 
 

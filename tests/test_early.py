@@ -276,6 +276,55 @@ def test_a_study_that_is_gone_before_it_is_stable_is_withdrawn(arriving: Place) 
     assert (counts(arriving.cloud), states(arriving)) == (2, {"early": 2, "withdrawn": 3})
 
 
+def test_what_another_site_with_the_same_key_loaded_is_not_withdrawn(arriving: Place) -> None:
+    early(arriving, images(3))
+    settle_down(arriving)
+    text = arriving.write_sites(release="instance").read_text()
+    south = arriving.folder / "south.toml"
+    south.write_text(text.replace("[sites.north]", "[sites.south]"))
+    with Desk.open(load_sites(south, only="south"), "south", "south-1") as desk:
+        assert [move(desk, work).status for work in find_work(desk, set())] == ["loaded"]
+
+    with arriving.desk(release="instance") as desk:
+        emptied(arriving.hospital)
+        assert withdraw_forsaken(desk, timedelta(0)) == 0
+
+    assert counts(arriving.cloud) == 3
+
+
+def test_what_another_worker_loaded_and_could_not_close_is_not_withdrawn(arriving: Place) -> None:
+    early(arriving, images(3))
+    with arriving.desk(release="instance") as desk:
+        assert desk.ledger.settled("north", "test") == {}
+        settle_down(arriving)
+        killed(arriving, "before the end")
+        emptied(arriving.hospital)
+        assert withdraw_forsaken(desk, timedelta(0)) == 0
+    assert (counts(arriving.cloud), states(arriving)) == (3, {"complete": 3})
+
+
+def test_what_came_again_in_another_series_leaves_the_first_one_not_behind(arriving: Place) -> None:
+    (image,) = images(1)
+    early(arriving, [image])
+    emptied(arriving.hospital)
+    image.SeriesInstanceUID += ".1"
+    assert early(arriving, [image]) == 1
+
+    assert moved(arriving).status == "loaded"
+
+    assert (counts(arriving.cloud), states(arriving)) == (1, {"complete": 1, "withdrawn": 1})
+
+
+def test_a_site_that_wants_nothing_early_any_more_withdraws_what_was_forsaken(
+    arriving: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early(arriving, images(3))
+    emptied(arriving.hospital)
+    monkeypatch.setattr(flows.route, "withdraw_forsaken", lambda desk: withdraw_forsaken(desk, timedelta(0)))
+    looked_at(arriving)
+    assert (counts(arriving.cloud), states(arriving)) == (0, {"withdrawn": 3})
+
+
 def test_a_site_that_releases_studies_marks_them_too(place: Place) -> None:
     place.receive(studies.to_bytes(image) for image in images(2))
     place.run()

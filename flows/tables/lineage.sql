@@ -240,7 +240,8 @@ FROM raw.studies, unnest(deliveries) AS t (d);
 -- What left before its study was stable. It is early until a record of its study calls it loaded, or it is withdrawn.
 CREATE VIEW early AS
 WITH loaded AS (
-    SELECT site, project, work, i.sop_instance_uid AS uid, min(finished_at) AS "at"
+    SELECT
+        site, project, work, i.series_instance_uid AS series, i.sop_instance_uid AS uid, min(finished_at) AS "at"
     FROM raw.studies, unnest(instances) AS t (i)
     WHERE i.status = 'loaded'
     GROUP BY ALL
@@ -248,9 +249,11 @@ WITH loaded AS (
 latest AS (
     SELECT
         *,
-        min("at") FILTER (WHERE event = 'leaving') OVER (PARTITION BY site, project, work, sop_instance_uid) AS first
+        min("at") FILTER (WHERE event = 'leaving') OVER one AS first
     FROM raw.early
-    QUALIFY row_number() OVER (PARTITION BY site, project, work, sop_instance_uid ORDER BY record DESC) = 1
+    -- What came again in another series is another one in the cloud.
+    WINDOW one AS (PARTITION BY site, project, work, patient_id, series_instance_uid, sop_instance_uid)
+    QUALIFY row_number() OVER (one ORDER BY record DESC) = 1
 )
 SELECT
     e.site, e.project, e.work, e.run_id, e.patient_id, e.study_instance_uid,
@@ -260,7 +263,8 @@ SELECT
     CASE state WHEN 'complete' THEN c."at" WHEN 'withdrawn' THEN e."at" END AS settled_at
 FROM latest AS e
 LEFT JOIN loaded AS c
-    ON e.site = c.site AND e.project = c.project AND e.work = c.work AND e.sop_instance_uid = c.uid;
+    ON e.site = c.site AND e.project = c.project AND e.work = c.work
+    AND e.series_instance_uid = c.series AND e.sop_instance_uid = c.uid;
 
 CREATE VIEW checks AS
 SELECT
