@@ -17,7 +17,7 @@ from flows.outcome import Attempt
 from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "as_work", "find_work", "is_live", "is_settled", "record_seen", "tokens"]
+__all__ = ["Inventory", "Work", "as_seen", "as_work", "find_work", "is_live", "is_settled", "record_seen", "tokens"]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -149,7 +149,7 @@ class Inventory:
         return found
 
     def again(self, study: StudyAtSite, loaded: Mapping[str, str]) -> list[Work]:
-        """Return a study that was loaded as it is, to be moved once more.
+        """Return a study that was loaded as it is, to be moved once more; not if the selection excludes it by now.
 
         Parameters
         ----------
@@ -161,9 +161,13 @@ class Inventory:
         if settled is None or settled.snapshot != snapshot or settled.status == "excluded":
             return []
         try:
-            found = replace(_work(self._desk, study, work, snapshot), release=settled.release, loaded=loaded)
+            # What it waits for does not matter: it has left.
+            found = self._chosen(study, work, snapshot, settled.release, is_new=False)
         except GoneError:
             return []  # deleted since it was listed
+        if found.choice.outcome == "exclude":
+            return []
+        found = replace(found, choice=SEND, loaded=loaded)
         record_seen(self._desk, [found])
         return [found]
 
@@ -286,6 +290,11 @@ def as_work(desk: Desk, study: StudyAtSite) -> Work | None:
     except GoneError:
         return None
     return replace(work, found_by="feed", choice=choice) if choice.outcome == "send" else None
+
+
+def as_seen(desk: Desk, study: StudyAtSite) -> Work:
+    """Return a study as it is to be recorded as seen, whatever becomes of it."""
+    return _work(desk, study, *tokens(desk, study))
 
 
 def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from deployments.demo import studies
 from deployments.demo.servers import PrefectServer
 from flows import lineage
 from flows.cli import app
+from flows.desk import Desk
 from flows.errors import FlowsError, TransientError
 from flows.inventory import Inventory, find_work
 from flows.ledger import Ledger
+from flows.orthanc import StudyAtSite
 from flows.reconcile import healed
 from flows.reconciliation import cloud, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
@@ -340,6 +343,53 @@ def test_what_was_loaded_before_stays_loaded_when_the_rest_was_deleted(place: Pl
     assert (balance.loaded, balance.excluded, balance.in_flight, balance.balanced) == (4, 2, 0, True)
     after = table(place, "SELECT * EXCLUDE run_id FROM instances WHERE status = 'loaded' ORDER BY sop_instance_uid")
     assert after == before
+
+
+def test_what_shrank_grew_and_was_deleted_balances(place: Place) -> None:
+    place.receive(CT[:4])
+    place.run()
+    delete(place, "instances", 3, at="hospital")
+    place.receive(CT[4:5])
+    with place.desk() as desk:
+        find_work(desk, set())
+    delete(place, "studies", at="hospital")
+
+    assert kinds(night(place))["in-flight-gone"] == 1
+
+    balance = place.balance()
+    assert (balance.source_instances, balance.loaded, balance.in_flight, balance.balanced) == (2, 2, 0, True)
+    assert night(place).differences == []
+
+
+def test_a_slow_run_that_records_an_older_state_last_unbalances_one_night_alone(place: Place) -> None:
+    place.receive(CT[:4])
+
+    def walk(desk: Desk) -> Iterator[StudyAtSite]:
+        yield from desk.hospital.stable_studies()
+        place.receive(CT[4:])
+        place.run()
+
+    with place.desk() as slow:
+        assert len(Inventory(slow).works(walk(slow), lambda _: "sweep")) == 1
+    assert (counts(place.cloud), place.balance().balanced) == (6, False)
+
+    night(place)
+
+    assert (night(place).differences, place.balance().balanced) == ([], True)
+
+
+def test_what_the_selection_excludes_by_now_is_not_loaded_again(place: Place) -> None:
+    """Somebody took it out of the cloud."""
+    place.receive(CT)
+    place.run()
+    delete(place, "studies")
+    place.selection = 'modalities = ["MR"]'
+
+    result = night(place)
+
+    assert (kinds(result), result.healed, counts(place.cloud)) == ({"not-in-cloud": 1}, {}, 0)
+    place.selection = 'studies = "all"'
+    assert (list(night(place).left), counts(place.cloud)) == ([], 6)
 
 
 def test_what_was_called_deleted_and_is_back_is_moved(place: Place) -> None:

@@ -2,17 +2,20 @@
 
 What the cloud lost is moved again through engine and gate, if the same bytes come of it. What no run took up is
 moved. What was deleted at the hospital before it was moved is settled, so that it does not stay in flight for ever.
+What is settled, and was recorded in an older state after that, is recorded as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from flows.desk import Desk
-from flows.inventory import Inventory, Work, tokens
+from flows.errors import GoneError
+from flows.inventory import Inventory, Work, as_seen, record_seen, tokens
 from flows.orthanc import StudyAtSite
 from flows.outcome import Attempt
 from flows.reconciliation.inventories import Inventories
@@ -34,13 +37,26 @@ def heals(desk: Desk, inventories: Inventories, differences: Iterable[Difference
     gone = [one for one in wanted.values() if one.kind == "in-flight-gone"]
     for one in gone:
         yield one.work, partial(_settled, desk, inventories, one)
-    if len(gone) == len(wanted):
+    amiss = inventories.seen_amiss()
+    if len(gone) == len(wanted) and not amiss:
         return
     inventory = Inventory(desk)
     for study in desk.hospital.studies():
         work, _ = tokens(desk, study)
         if found := wanted.get(work):
             yield work, partial(_moved, desk, inventories, inventory, study, found)
+        elif work in amiss:
+            yield work, partial(_seen_again, desk, study, amiss[work])
+
+
+def _seen_again(desk: Desk, study: StudyAtSite, instances: int) -> None:
+    """Record once more in what state a study was settled, if it is: a slow run recorded an older state after it."""
+    work, _ = tokens(desk, study)
+    with desk.leases.take(work) as is_ours, suppress(GoneError):
+        now = desk.hospital.study(study.orthanc_id)
+        settled = desk.ledger.settled_study(desk.site, desk.project, work)
+        if is_ours and settled and settled.snapshot == tokens(desk, now)[1]:
+            record_seen(desk, [replace(as_seen(desk, now), instances=instances)])
 
 
 def _moved(
@@ -82,6 +98,8 @@ def _settled(desk: Desk, inventories: Inventories, difference: Difference) -> St
 def _with_loaded(excluded: StudyOutcome, before: StudyOutcome | None) -> StudyOutcome:
     """Return the outcome of a study that is gone, with what was loaded of an earlier state of it."""
     loaded = [one for one in before.instances if one.status == "loaded"] if before else []
+    # The hospital may have deleted some of them before the rest: an outcome speaks for what was there then.
+    del loaded[excluded.source_instances :]
     if not (before and loaded):
         return excluded
     never_moved = Instance(

@@ -134,6 +134,18 @@ class Inventories:
             )
         )
 
+    def seen_amiss(self) -> dict[str, int]:
+        """Return studies that are settled as they are, and of which an older state was recorded as seen after that.
+
+        With how many instances their outcome speaks for.
+        """
+        return dict(
+            self._rows(
+                "SELECT work, source_instances FROM here JOIN hospital USING (work)"
+                " WHERE in_flight AND snapshot = settled"
+            )
+        )
+
     def outcome(self, work: str) -> StudyOutcome | None:
         """Return the latest outcome of a study of which something was loaded; None if nothing was."""
         rows = lineage.rows(
