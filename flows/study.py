@@ -23,13 +23,13 @@ from flows.copies import Copies, standing, told_of_copies
 from flows.desk import Desk
 from flows.earlier import Before
 from flows.errors import TerminalError, TransientError
-from flows.inventory import Work
+from flows.inventory import Work, tokens
 from flows.orthanc import InstanceAtSite, orthanc_id
 from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
 from flows.threads import in_threads
-from flows.withdrawal import close, settle, withdraw
+from flows.withdrawal import close, mark, settle, withdraw
 
 __all__ = ["deliver", "move", "treat"]
 
@@ -50,14 +50,19 @@ def move(desk: Desk, work: Work) -> records.StudyOutcome:
         if work.loaded and not outcome.deliveries:
             raise _another()
         outcome = settle(desk, work, outcome)
+        refused = mark(desk, work, outcome)
     desk.ledger.record(outcome)
     close(desk, work)
+    if refused:
+        raise refused
     return outcome
 
 
 def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.StudyOutcome:
     instances = desk.hospital.instances(work.orthanc_id)
-    if len(instances) != work.instances:
+    # Asked after the list: what came since the selection was asked shows here, though the count be the same.
+    _, snapshot = tokens(desk, desk.hospital.study(work.orthanc_id))
+    if len(instances) != work.instances or snapshot != work.snapshot:
         raise TransientError("a study changes at the hospital while it is looked at. It will be tried again")
     attempt = Attempt(desk, work, started, len(instances))
     earlier = desk.ledger.loaded(desk.site, desk.project, work.work)

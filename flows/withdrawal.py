@@ -7,18 +7,17 @@ that it was loaded with its study, and the cloud has those very bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flows import records
 from flows.desk import Desk
-from flows.errors import GoneError
+from flows.errors import GoneError, TerminalError
 from flows.inventory import Work
 from flows.orthanc import orthanc_id
 from flows.threads import in_threads
 
-__all__ = ["WITHDRAWN", "close", "settle", "withdraw", "withdraw_forsaken"]
+__all__ = ["WITHDRAWN", "close", "mark", "settle", "withdraw", "withdraw_forsaken"]
 
 WITHDRAWN = "withdrawn"
 """The code of a held study that says that instances of it were in the cloud."""
@@ -84,21 +83,41 @@ def _withdraw_all(desk: Desk, work: str) -> int:
 
 
 def settle(desk: Desk, work: Work, outcome: records.StudyOutcome) -> records.StudyOutcome:
-    """Withdraw what the outcome of a study does not stand for, and mark in the cloud how much of it was proven whole.
+    """Withdraw what the outcome of a study does not stand for.
 
     To be called before the outcome is recorded: a run that is killed here leaves the study in flight, and the next one
     does it again.
     """
     loaded = {one.sop_instance_uid: one.md5 for one in outcome.instances if one.status == "loaded"}
     count = withdraw(desk, work.work, lambda one: loaded.get(one.sop_instance_uid) == one.md5)
-    if loaded:
-        earlier = desk.ledger.loaded(desk.site, desk.project, work.work).instances
-        all_of_it = {*loaded, *(one.sop_instance_uid for one in earlier)}
-        with suppress(GoneError):  # somebody deleted the study there
-            desk.cloud.mark_complete(orthanc_id(outcome.patient_id, outcome.study_instance_uid), len(all_of_it))
     if not count or outcome.status != "held":
         return outcome
     return replace(outcome, held=(*outcome.held, _told(count)))
+
+
+def mark(desk: Desk, work: Work, outcome: records.StudyOutcome) -> TerminalError | None:
+    """Mark in the cloud how much of a study was proven whole, before the outcome is recorded.
+
+    Returns
+    -------
+    TerminalError or None
+        The cloud refused it: to be raised once the outcome is recorded, for what was loaded must be on record.
+    """
+    loaded = {one.sop_instance_uid for one in outcome.instances if one.status == "loaded"}
+    if not loaded:
+        return None
+    earlier = desk.ledger.loaded(desk.site, desk.project, work.work).instances
+    there = orthanc_id(outcome.patient_id, outcome.study_instance_uid)
+    try:
+        desk.cloud.mark_complete(there, len(loaded.union(one.sop_instance_uid for one in earlier)))
+    except GoneError:
+        return None  # somebody deleted the study there
+    except TerminalError:
+        return TerminalError(
+            "a study is loaded and recorded, and [cloud] refused its mark of completeness (metadata 5318): let the "
+            "account there write metadata of studies"
+        )
+    return None
 
 
 def close(desk: Desk, work: Work) -> None:

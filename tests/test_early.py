@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from deployments.demo import studies
 from flows import lineage
 from flows.desk import Desk
 from flows.early import load_early
+from flows.errors import TerminalError
 from flows.inventory import find_work
 from flows.ledger import Ledger
 from flows.orthanc import Orthanc
@@ -29,6 +31,7 @@ from flows.sites import load_sites
 from flows.study import move
 from flows.withdrawal import withdraw_forsaken
 from tests.cases import read
+from tests.faulty import Faulty, faulty
 from tests.hospital import Place, ask, counts, emptied, files_of
 from tests.orthanc_server import OrthancServer
 
@@ -329,6 +332,22 @@ def test_a_site_that_releases_studies_marks_them_too(place: Place) -> None:
     place.receive(studies.to_bytes(image) for image in images(2))
     place.run()
     assert is_complete(place)
+
+
+def test_a_cloud_that_refuses_the_mark_leaves_nothing_off_the_record(place: Place) -> None:
+    def refuses(_end: Faulty, method: str, _path: str) -> tuple[int, bytes] | None:
+        return (403, b"") if method == "PUT" else None
+
+    place.receive(studies.to_bytes(image) for image in images(2))
+    with (
+        faulty(place.cloud, refuses) as end,
+        place.desk() as desk,
+        Orthanc(place.cloud.server(url=end.url)) as cloud,
+        pytest.raises(TerminalError, match="metadata"),
+    ):
+        other = replace(desk, cloud=cloud)
+        move(other, find_work(other, set())[0])
+    assert sums(place) == (2, 2, 0, 0, True)
 
 
 # Killed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 
 from deployments.demo import studies
 from flows import lineage
+from flows.errors import TransientError
 from flows.held.release import record
 from flows.held.studies import held_studies
 from flows.inventory import find_work
@@ -93,6 +95,22 @@ def test_what_was_loaded_stays_so_when_its_study_grows_by_what_is_not_named(plac
     assert (reasons(place), counts(place.cloud)) == (["modality"], 2)
     looked_at(place)
     assert fates(place) == {"loaded": 3}
+
+
+def test_what_comes_between_choice_and_move_does_not_leave_unasked(place: Place) -> None:
+    """One image goes and one that is not selected comes: there are as many as before."""
+    some = replace(place, selection='modalities = ["CT"]')
+    place.receive(ct(1))
+    with some.desk() as desk:
+        (work,) = find_work(desk, set())
+        time.sleep(1)  # Orthanc writes times in whole seconds
+        ask(place.hospital, "DELETE", f"/instances/{ask(place.hospital, 'GET', '/instances')[1][0]}")
+        place.receive([structures(1)])
+        with pytest.raises(TransientError, match="changes"):
+            move(desk, work)
+    assert counts(place.cloud) == 0
+    looked_at(some)
+    assert fates(place) == {"excluded": 2}
 
 
 def test_a_study_leaves_whole_or_not_at_all(place: Place) -> None:
