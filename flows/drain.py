@@ -73,7 +73,7 @@ class Drain:
             self._tally.counts(work, result)
             self._moved(work)
             if isinstance(result, StudyOutcome) and any(one.outcome == "stored" for one in result.deliveries):
-                self.end()
+                self._takes()
             while self._open and queue:
                 self._tally.waits(queue[0], self._open)
                 self._moved(queue.popleft())
@@ -88,6 +88,11 @@ class Drain:
         if not self._tally.errors:
             for breaker in self._breakers.values():
                 breaker.works()
+
+    def _takes(self) -> None:
+        """Note that the cloud took a study: there is room again, whatever else went wrong in this run."""
+        if not self._open:
+            self._breakers["cloud"].works()
 
     def _is_tried_again(self, work: Work, error: TransientError) -> bool:
         """Tell whether a study can be tried again in this run, after a wait for the end that was away."""

@@ -176,6 +176,16 @@ def test_a_full_cloud_is_not_asked_for_room_by_every_study(place: Place) -> None
     assert all_is_there(place, 12)
 
 
+def test_a_cloud_that_has_room_again_is_called_well_though_one_study_cannot_be_had(place: Place) -> None:
+    place.receive([*visit(1, 4), *visit(2, 4)])
+    run_before(place, "cloud", lambda _, method, __: FULL if method == "POST" else None)
+    with quick_desk(place) as desk:
+        lost = desk.hospital.instances(next(iter(desk.hospital.studies())).orthanc_id)[0].orthanc_id
+        assert list(opened_at(desk)) == ["cloud"]
+        tally, _, _ = run_before(place, "hospital", lambda _, __, path: BUSY if lost in path else None)
+        assert (len(tally.outcomes), len(tally.waiting), opened_at(desk)) == (1, 1, {})
+
+
 def test_one_study_that_cannot_be_had_opens_no_breaker_and_holds_up_no_other(place: Place) -> None:
     place.receive([*visit(1, 4), *visit(2, 4)])
     with quick_desk(place) as desk:
