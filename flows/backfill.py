@@ -139,6 +139,8 @@ class Pace:
         no worker wants this.
     now : callable, optional
         Tells the local time.
+    tell : callable, optional
+        Is told in one sentence that it waits for the window; once, until work goes on.
     """
 
     def __init__(
@@ -148,11 +150,13 @@ class Pace:
         *,
         patiently: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._desk = desk
         self._window = window
         self._patiently = patiently
         self._now = now
+        self._tell = tell
         self.is_over = False
 
     def paced(self, works: Iterator[Work]) -> Iterator[Work]:
@@ -165,12 +169,16 @@ class Pace:
         self.is_over = True
 
     def _turn_comes(self) -> bool:
+        is_told = False
         while True:
             closed = self._window.until_open(self._now()).total_seconds()
             if closed and not self._patiently:
                 return False
             if not closed and not self._desk.leases.is_shared(_LIVE):
                 return True
+            if closed and not is_told:
+                self._tell(f"the window is closed; this waits until {self._window.opens:%H:%M} and goes on then")
+                is_told = True
             time.sleep(min(closed or _LOOK_AGAIN, _LONGEST_SLEEP))
 
 

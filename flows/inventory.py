@@ -72,6 +72,8 @@ class Inventory:
     ----------
     waiting : dict of str to str
         Snapshots that wait for more to come, and until when, as Orthanc writes times. They are not asked about before.
+    let_wait : int
+        Studies that the selection let wait so far.
     excluded : int
         Studies that the selection kept at home so far.
     """
@@ -81,6 +83,7 @@ class Inventory:
         self._tried = set() if tried is None else tried
         self._of_all_dates = of_all_dates
         self.waiting: dict[str, str] = {}
+        self.let_wait = 0
         self.excluded = 0
         self.refresh()
 
@@ -117,7 +120,8 @@ class Inventory:
         studies : iterable of StudyAtSite
             Stable ones.
         found_by : callable
-            Tells how the run came by a study, given whether it is new or changed; it is not if it was held as it is.
+            Tells how the run came by a study, given whether it is new or changed; it is not if it was held or let
+            wait as it is.
         only : container of str, optional
             Work tokens of the studies that are asked for; all without it.
         """
@@ -128,18 +132,22 @@ class Inventory:
             if only is not None and work not in only:
                 continue
             release, settled = self._releases.get(work, ""), self._settled.get(work)
+            has_waited = snapshot in self.waiting
             if self._is_passed_over(study, snapshot, settled, release):
                 continue
             self._tried.add(snapshot)
             is_new = settled is None or settled.snapshot != snapshot
             try:
-                one = replace(self._chosen(study, work, snapshot, release, is_new), found_by=found_by(is_new))
+                one = replace(
+                    self._chosen(study, work, snapshot, release, is_new), found_by=found_by(is_new and not has_waited)
+                )
             except GoneError:
                 continue  # deleted since it was listed: there is nothing left to move
             if one.choice.outcome == "exclude" and self._never_left(work, settled):
                 self.excluded += 1
                 aside.exclude(one)
             elif one.choice.outcome == "wait":
+                self.let_wait += 1
                 self.waiting[snapshot] = one.choice.until
                 aside.let_wait(one)
             else:
@@ -167,7 +175,7 @@ class Inventory:
             return []  # deleted since it was listed
         if found.choice.outcome == "exclude":
             return []
-        found = replace(found, choice=SEND, loaded=loaded)
+        found = replace(found, choice=SEND, loaded=loaded, found_by="retry")
         record_seen(self._desk, [found])
         return [found]
 
@@ -191,7 +199,7 @@ class Inventory:
         return (
             snapshot in self._tried
             or is_settled(settled, snapshot, self._settings, release)
-            or (settled is None and not (self._of_all_dates or is_live(self._desk, study)))
+            or (_was_not_taken_up(settled, snapshot) and not (self._of_all_dates or is_live(self._desk, study)))
             or self._waits(snapshot)
         )
 
@@ -250,8 +258,15 @@ def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -
     return inventory.works(desk.hospital.stable_studies(), lambda is_new: "sweep" if is_new else "retry", only)
 
 
+def _was_not_taken_up(settled: Settled | None, snapshot: str) -> bool:
+    """Tell whether no run took up a study: what the selection kept at home is an archive's, if another one names it."""
+    if settled is None:
+        return True
+    return settled.status == "excluded" and settled.reason != DELETED and settled.snapshot == snapshot
+
+
 def is_live(desk: Desk, study: StudyAtSite) -> bool:
-    """Tell whether a study that the ledger has no outcome for is taken up by itself, and not by a backfill alone.
+    """Tell whether a study that no run took up is taken up by itself, and not by a backfill alone.
 
     One without a StudyDate is: nobody else would look for it.
     """

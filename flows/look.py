@@ -47,8 +47,10 @@ class Look:
         self._kept = cursor.kept(self._path)
         # Where records were taken away, what they settled has to be found again.
         self._was = self._kept if self._kept and self._kept.settled <= self._inventory.settled else None
-        if self._was and self._was.swept_settings == self._settings:
-            self._inventory.waiting = dict(self._was.waiting)
+        if self._was:
+            is_same = self._was.swept_settings == self._settings
+            # Under other settings each is asked about anew, and is no discovery all the same.
+            self._inventory.waiting = {one: until if is_same else "" for one, until in self._was.waiting.items()}
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
         self._open = 0
@@ -67,8 +69,8 @@ class Look:
 
     @property
     def waiting(self) -> int:
-        """How many studies the selection lets wait for what has to come with them."""
-        return len(self._inventory.waiting)
+        """How many studies the selection let wait for what has to come with them."""
+        return self._inventory.let_wait
 
     def over(self, *, waiting: bool) -> None:
         """Note how far the run came; with studies that wait nothing is noted, and the next run finds them again.

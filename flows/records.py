@@ -17,7 +17,8 @@ from flows.columns import Record
 Trigger = Literal["doorbell", "schedule", "manual", "backfill", "reconciliation"]
 FoundBy = Literal["feed", "sweep", "first-look", "retry", "backfill"]
 """How a run came by a study: the change feed told it; the inventory has it and the feed did not tell it; there was no
-feed to go on from; it was held or excluded, and is tried again though it did not change; a backfill asked for it."""
+feed to go on from; it was held, excluded or let wait, or the cloud lost something of it, and
+is tried again though it did not change; a backfill asked for it."""
 Status = Literal["loaded", "held", "excluded"]
 Delivered = Literal["stored", "already-there", "conflict"]
 EarlyEvent = Literal["leaving", "withdrawn", "complete"]

@@ -205,6 +205,18 @@ def test_what_a_backfill_held_is_tried_again_by_the_route(place: Place) -> None:
     assert looked_at(replace(site, site=f'{site.site}\nhold = "instance"')) == ["retry"]
 
 
+def test_what_a_wider_selection_names_of_an_archive_is_for_a_backfill(place: Place) -> None:
+    site = replace(place, site="live_from = 2020-01-01", selection='modalities = ["MR"]')
+    place.receive([*ct(1, 1, "20170101"), *ct(2, 2, "20210101")])
+    assert looked_at(site) == []
+    assert moved(site) == {}
+    assert place.balance().excluded == 4
+    wider = replace(site, selection='studies = "all"')
+    assert looked_at(wider) == ["retry"]
+    assert moved(wider) == {"loaded": 1}
+    assert place.balance().loaded == 4
+
+
 def test_a_backfill_lets_the_live_route_go_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_LOOK_AGAIN", 0.01)
     place.receive([*ct(1, 1, "20170101"), *ct(1, 2, "20170102")])
@@ -309,11 +321,13 @@ def test_a_patient_one_waits_until_the_window_opens(place: Place, monkeypatch: p
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     times = iter([at(19, 58, 30), at(19, 59, 30)])
+    told: list[str] = []
     with place.desk() as desk:
-        pace = Pace(desk, Window.of("20:00-06:00"), patiently=True, now=lambda: next(times, at(20)))
+        pace = Pace(desk, Window.of("20:00-06:00"), patiently=True, now=lambda: next(times, at(20)), tell=told.append)
         assert len(list(pace.paced(works(desk, Criteria())))) == 1
         assert not pace.is_over
     assert slept == [60, 30]
+    assert told == ["the window is closed; this waits until 20:00 and goes on then"]
 
 
 # Lists of patients
@@ -421,9 +435,10 @@ def test_the_command_shows_what_it_would_do_and_does_it(place: Place) -> None:
         (("--modality", "ct scan"), "upper-case"),
         (("--description", "??*"), "at least one letter"),
         (("--patients", "/nowhere/meier"), "No such file"),
+        (("--from", "2017-02-01", "--to", "2017-01-31"), "later than the last one"),
     ],
 )
-def test_the_command_says_in_one_sentence_what_it_cannot_use(place: Place, options: tuple[str, str], hint: str) -> None:
+def test_the_command_says_in_one_sentence_what_it_cannot_use(place: Place, options: tuple[str, ...], hint: str) -> None:
     result = entwash("backfill", "north", "--sites", place.write_sites(), *options)
     assert result.exit_code == 2
     assert hint in result.output

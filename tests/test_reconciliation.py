@@ -113,6 +113,7 @@ def test_what_the_cloud_lost_is_moved_again_with_the_same_bytes(
     assert (first.left, second.differences) == ([], [])
     assert sorted(files_of(place.cloud)) == before
     assert place.balance().balanced
+    assert table(place, "FROM found WHERE trigger = 'reconciliation' AND found_by <> 'retry'") == []
     rows = table(place, "FROM differences")
     assert [(row["kind"], row["healed"], row["is_open"]) for row in rows] == [("not-in-cloud", True, False)] * found
     assert all(row["first_seen"] == row["last_seen"] < row["closed_at"] for row in rows)

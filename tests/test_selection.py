@@ -65,6 +65,11 @@ def fates(place: Place) -> dict[str, int]:
     return {name: count for name in ("loaded", "held", "excluded", "in_flight") if (count := getattr(total, name))}
 
 
+def found_by(place: Place) -> list[str]:
+    """Return how the runs came by studies, in the order in which they did."""
+    return [row["found_by"] for row in asked(place, "SELECT found_by FROM raw.seen ORDER BY record")]
+
+
 def reasons(place: Place) -> list[str]:
     return [row["reason"] for row in asked(place, "SELECT reason FROM studies WHERE status = 'excluded' ORDER BY ALL")]
 
@@ -293,6 +298,7 @@ def test_what_waited_in_vain_is_held_by_the_next_schedule_and_leaves_when_it_is_
         clock.setattr(Orthanc, "studies", None)
         assert looked_at(waits) == []
     assert fates(place) == {"held": 1}
+    assert found_by(place) == ["first-look", "retry"]
     assert asked(place, "SELECT code, place FROM held") == [{"code": "waits-for-images", "place": ""}]
     assert asked(place, "FROM waiting") == []
 
@@ -336,8 +342,24 @@ def test_a_released_study_waits_no_longer(place: Place, monkeypatch: pytest.Monk
 def test_a_changed_selection_asks_about_what_waits(place: Place) -> None:
     place.receive([structures(1)])
     looked_at(replace(place, selection=WAITS))
+    looked_at(replace(place, selection=f"{WAITS}\nwait_at_most = 48"))
+    assert fates(place) == {"in_flight": 1}
     looked_at(replace(place, selection='modalities = ["CT"]'))
     assert fates(place) == {"excluded": 1}
+    assert found_by(place) == ["first-look", "retry", "retry"]
+
+
+def test_a_run_tells_only_of_what_it_let_wait_itself(place: Place) -> None:
+    waits = replace(place, selection=WAITS)
+    place.receive([structures(1)])
+    for images, let_wait in (([], 1), (ct(1), 0)):
+        place.receive(images)
+        with waits.desk() as desk:
+            look = Look(desk, thorough=True)
+            while found := look.find():
+                assert [move(desk, work).status for work in found] == ["loaded"]
+            assert look.waiting == let_wait
+            look.over(waiting=False)
 
 
 def test_a_run_that_could_not_note_how_far_it_came_asks_again(place: Place) -> None:

@@ -37,7 +37,9 @@ def backfill(
     description: Annotated[
         list[str] | None,
         typer.Option(
-            "--description", metavar="PATTERN", help="Studies with such a StudyDescription, '*thorax*'; more than one."
+            "--description",
+            metavar="PATTERN",
+            help="Studies with such a StudyDescription, as `'*thorax*'`; more than one.",
         ),
     ] = None,
     patients: Annotated[

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from flows.desk import Desk
-from flows.errors import GoneError, TerminalError
+from flows.errors import GoneError, SitesError, TerminalError
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.patterns import fits
 
@@ -38,6 +38,11 @@ class Criteria:
         Patterns, of which StudyDescription fits one.
     patients : tuple of str or None
         PatientIDs, as the hospital writes them.
+
+    Raises
+    ------
+    SitesError
+        The first date is later than the last one.
     """
 
     first: date | None = None
@@ -45,6 +50,10 @@ class Criteria:
     modalities: tuple[str, ...] = ()
     descriptions: tuple[str, ...] = field(default=(), repr=False)
     patients: tuple[str, ...] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.first and self.last and self.last < self.first:
+            raise SitesError("the first StudyDate is later than the last one: no study is between them")
 
     def studies(self, desk: Desk) -> Iterator[StudyAtSite]:
         """Yield the studies at the hospital that are stable and meant, each once."""

@@ -88,7 +88,7 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
                 progress.update(shown, description=_said(tally))
 
         drain = Drain(desk, tally, by=each, tell=lambda error: _messages.print(str(error), markup=False))
-        pace = Pace(desk, window, patiently=True)
+        pace = Pace(desk, window, patiently=True, tell=lambda text: _messages.print(f"{site}: {text}", markup=False))
         move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
     return tally
 

@@ -31,7 +31,7 @@ class Reconciled:
     differences : list of Difference
         All that differs, whether new or known, but for what the hospital deleted.
     gone : int
-        Studies of which the hospital deleted something that was moved: its right, and nobody has to act.
+        Studies of which the hospital deleted something that has its outcome: its right, and nobody has to act.
     healed : dict of str to StudyOutcome
         Studies that were mended, by the ledger's token.
     errors : list of FlowsError

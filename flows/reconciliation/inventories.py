@@ -246,7 +246,7 @@ class Inventories:
         return self._differences("FROM now WHERE kind <> 'gone-at-hospital' ORDER BY ALL")
 
     def gone(self) -> int:
-        """Count the studies of which the hospital deleted something that was moved."""
+        """Count the studies of which the hospital deleted something that has its outcome."""
         return int(self._one("SELECT count(*) FROM now WHERE kind = 'gone-at-hospital'"))
 
     def found(self) -> list[Difference]:

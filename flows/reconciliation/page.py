@@ -29,7 +29,9 @@ def sentence(result: Reconciled) -> str:
     if one.unjudged:
         compared += f" {one.unjudged} studies were being moved meanwhile."
     if result.gone:
-        compared += f" Of {result.gone} studies the hospital deleted something that was moved; the cloud keeps it."
+        compared += (
+            f" Of {result.gone} studies the hospital deleted something since; what was loaded stays in the cloud."
+        )
     if not result.differences:
         return f"{compared} Nothing differs."
     found = Counter(each.kind for each in result.differences)
