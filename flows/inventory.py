@@ -179,9 +179,11 @@ class Inventory:
 
     def _never_left(self, work: str, settled: Settled | None) -> bool:
         """Tell whether nothing of a study can be in the cloud, also not early."""
-        if settled and settled.status != "excluded":
+        ledger, of_study = self._desk.ledger, (self._desk.site, self._desk.project, work)
+        # What was excluded may have been loaded in part before it grew.
+        if settled and (settled.status != "excluded" or ledger.loaded(*of_study).instances):
             return False
-        return not self._desk.ledger.left_early(self._desk.site, self._desk.project, work)
+        return not ledger.left_early(*of_study)
 
     def _is_passed_over(self, study: StudyAtSite, snapshot: str, settled: Settled | None, release: str) -> bool:
         return (
