@@ -24,13 +24,13 @@ from flows.drain import Drain
 from flows.errors import SitesError, TransientError
 from flows.hands import task_runner
 from flows.inventory import Inventory, Work
+from flows.leases import LIVE
 from flows.run import Tally, recorded_run
 from flows.shown.run import Shown
 from flows.sites import Site, listed, load_sites
 
 __all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 
-_LIVE = "live"  # the lease that every run of the live route shares
 _AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
 _LOOK_AGAIN = 1.0  # seconds, while the live route works
 _LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
@@ -169,7 +169,7 @@ class Pace:
             closed = self._window.until_open(self._now()).total_seconds()
             if closed and not self._patiently:
                 return False
-            if not closed and not self._desk.leases.is_shared(_LIVE):
+            if not closed and not self._desk.leases.is_shared(LIVE):
                 return True
             time.sleep(min(closed or _LOOK_AGAIN, _LONGEST_SLEEP))
 

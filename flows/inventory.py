@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flows.desk import Desk
 from flows.errors import GoneError
@@ -17,7 +17,18 @@ from flows.outcome import Attempt
 from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "as_work", "find_work", "is_live", "is_settled", "record_seen", "tokens"]
+__all__ = [
+    "Inventory",
+    "Work",
+    "as_work",
+    "find_work",
+    "is_live",
+    "is_settled",
+    "record_seen",
+    "stable_until",
+    "tokens",
+    "work_token",
+]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -248,6 +259,19 @@ def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -
     return inventory.works(desk.hospital.stable_studies(), lambda is_new: "sweep" if is_new else "retry", only)
 
 
+def stable_until(desk: Desk, grace: timedelta = timedelta(0)) -> str:
+    """Return the latest LastUpdate at which a study that Orthanc calls stable is believed to be so.
+
+    After a restart Orthanc calls everything stable, even what still arrives.
+
+    Parameters
+    ----------
+    grace : timedelta, optional
+        How much longer than the site's `stable_age` nothing may have come.
+    """
+    return (datetime.now(UTC) - timedelta(seconds=desk.stable_age) - grace).strftime(ORTHANCS_TIME)
+
+
 def is_live(desk: Desk, study: StudyAtSite) -> bool:
     """Tell whether a study that the ledger has no outcome for is taken up by itself, and not by a backfill alone.
 
@@ -303,10 +327,14 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:
 
 def tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     """Return the ledger's names for a study of the hospital and for its state."""
-    token = desk.anonymizer.pseudonyms.token
     # Orthanc leaves LastUpdate alone when an instance is deleted, and the series change with some deletions only.
     state = (study.orthanc_id, study.last_update, *sorted(study.series))
-    return token("work", study.orthanc_id), token("snapshot", *state)
+    return work_token(desk, study.orthanc_id), desk.anonymizer.pseudonyms.token("snapshot", *state)
+
+
+def work_token(desk: Desk, orthanc_study_id: str) -> str:
+    """Return the ledger's name for what the hospital's Orthanc calls so."""
+    return desk.anonymizer.pseudonyms.token("work", orthanc_study_id)
 
 
 def is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:
