@@ -11,6 +11,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
     which studies leave at all, and which wait          selection, selectionrow
+    what one run notes down for the next                notes
     patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
     one study, from the hospital to the cloud           study
