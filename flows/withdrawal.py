@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from flows import records
 from flows.desk import Desk
 from flows.errors import GoneError
-from flows.inventory import Work
+from flows.inventory import Work, work_token
 from flows.orthanc import orthanc_id
 from flows.threads import in_threads
 
@@ -72,8 +72,7 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     early = desk.ledger.left_early(desk.site, desk.project, since=now - _FOLLOWED)
     works = {one.work for one in early if one.at <= now - age}
     if works:
-        token = desk.anonymizer.pseudonyms.token
-        works -= {token("work", study.orthanc_id) for study in desk.hospital.studies()}
+        works -= {work_token(desk, study.orthanc_id) for study in desk.hospital.studies()}
     return sum(_withdraw_all(desk, work) for work in sorted(works))
 
 
