@@ -36,6 +36,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     hospitals, cloud and project: the sites file        sites, sitesfile, closed
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
+    options, endings and messages of all commands       terminal
     the flow in this process, without a worker          run_here
     what was there before the site was connected        backfill, archive, archive.command
     backfill: which studies it means, what it would do  archive.criteria, archive.plan
