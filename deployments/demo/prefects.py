@@ -55,7 +55,8 @@ def prefect_environment(home: Path, api_url: str, auth_string: str = "") -> dict
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
         # a run that waits for its site's only slot looks again after 2 s, not 30
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
-        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "ENTWASH_PYTHON": sys.executable,
         # Prefect notes in memory who holds a slot. A server that restarts while a run dies would count that
         # slot as taken for ever, and the site would stand still.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
