@@ -198,7 +198,6 @@ def _finding(facts: _Facts) -> Iterator[str]:
 
 
 _SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (_balance, _waiting, _ends, _held, _finding)
-"""Whoever has something else to show, such as a reconciliation, adds a section."""
 
 
 def _counted(desk: Desk, note: Note, now: datetime) -> Note:
