@@ -11,6 +11,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
     which studies leave at all, and which wait          selection, selectionrow
+    what one run notes down for the next                notes
     patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
     one study, from the hospital to the cloud           study
@@ -35,6 +36,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     hospitals, cloud and project: the sites file        sites, sitesfile, closed
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
+    options, endings and messages of all commands       terminal
     the flow in this process, without a worker          run_here
     what was there before the site was connected        backfill, archive, archive.command
     backfill: which studies it means, what it would do  archive.criteria, archive.plan

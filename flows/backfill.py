@@ -7,10 +7,10 @@ start goes on where the first one ended, however that ended. Between two studies
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
@@ -24,13 +24,14 @@ from flows.drain import Drain
 from flows.errors import SitesError, TransientError
 from flows.hands import task_runner
 from flows.inventory import Inventory, Work
+from flows.leases import LIVE
 from flows.run import Tally, recorded_run
 from flows.shown.run import Shown
 from flows.sites import Site, listed, load_sites
 
 __all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 
-_LIVE = "live"  # the lease that every run of the live route shares
+_List = TypeVar("_List")
 _AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
 _LOOK_AGAIN = 1.0  # seconds, while the live route works
 _LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
@@ -174,7 +175,7 @@ class Pace:
             closed = self._window.until_open(self._now()).total_seconds()
             if closed and not self._patiently:
                 return False
-            if not closed and not self._desk.leases.is_shared(_LIVE):
+            if not closed and not self._desk.leases.is_shared(LIVE):
                 return True
             if closed and not is_told:
                 self._tell(f"the window is closed; this waits until {self._window.opens:%H:%M} and goes on then")
@@ -183,21 +184,19 @@ class Pace:
 
 
 def _descriptions(site: Site, name: str) -> tuple[str, ...]:
-    if not name:
-        return ()
-    if name not in site.description_lists:
-        known = listed(site.description_lists)
-        raise SitesError(f"[sites.{site.name}.description_lists] has no list of the name asked for; it has {known}")
-    return site.description_lists[name]
+    section = f"[sites.{site.name}.description_lists]"
+    return _list_of(section, site.description_lists, name) if name else ()
 
 
 def _patients(site: Site, name: str) -> tuple[str, ...] | None:
-    if not name:
-        return None
-    if name not in site.patient_lists:
-        known = listed(site.patient_lists)
-        raise SitesError(f"[sites.{site.name}.patient_lists] has no list of the name asked for; it has {known}")
-    return patients_in(site.patient_lists[name], f"[sites.{site.name}.patient_lists] {name}")
+    section = f"[sites.{site.name}.patient_lists]"
+    return patients_in(_list_of(section, site.patient_lists, name), f"{section} {name}") if name else None
+
+
+def _list_of(section: str, lists: Mapping[str, _List], name: str) -> _List:
+    if name not in lists:
+        raise SitesError(f"{section} has no list of the name asked for; it has {listed(lists)}")
+    return lists[name]
 
 
 def window_of(text: str) -> Window:

@@ -7,16 +7,15 @@ again, and what was full has taken a study. A note beside the ledger says since 
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows import database
+from flows import notes
 from flows.desk import Desk
-from flows.errors import AwayError, FlowsError
+from flows.errors import AwayError, FlowsError, LedgerError
 from flows.orthanc import Orthanc
 
 __all__ = ["Breaker", "breakers_of", "opened_at"]
@@ -103,10 +102,8 @@ class Breaker:
         self.was_open = True
         if self._note.exists():
             return
-        with contextlib.suppress(OSError):  # it is for those who watch; without it, the work waits all the same
-            self._note.parent.mkdir(mode=0o700, exist_ok=True)
-            with database.beside(self._note) as hidden:
-                hidden.write_text(json.dumps({"since": datetime.now(UTC).isoformat(), "full": error.full}), "utf-8")
+        with contextlib.suppress(LedgerError):  # it is for those who watch; without it, the work waits all the same
+            notes.leave(self._note, {"since": datetime.now(UTC).isoformat(), "full": error.full})
         self._tell(error)
 
     def _close(self) -> None:
@@ -124,7 +121,7 @@ def breakers_of(desk: Desk, tell: Callable[[AwayError], None]) -> dict[str, Brea
 
 def opened_at(desk: Desk) -> dict[str, datetime]:
     """Return since when which breakers of a site are open, by the sections of their ends."""
-    since = {section: _said(note).get("since") for section, note in _notes(desk).items()}
+    since = {section: notes.left(note).get("since") for section, note in _notes(desk).items()}
     return {section: datetime.fromisoformat(str(at)) for section, at in since.items() if at}
 
 
@@ -134,12 +131,4 @@ def _notes(desk: Desk) -> dict[str, Path]:
 
 
 def _is_full(note: Path) -> bool:
-    return bool(_said(note).get("full"))
-
-
-def _said(note: Path) -> Mapping[str, object]:
-    try:
-        said = json.loads(note.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    return bool(notes.left(note).get("full"))

@@ -7,10 +7,9 @@ import os
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anonymizer import OPTION_CODES, AnonymizerError, Key, load_profile, profile_names
@@ -21,13 +20,9 @@ from flows.errors import FlowsError, NotBegunError, SitesError
 from flows.held.command import app as held
 from flows.held.page import advice
 from flows.reconciliation.command import reconcile
+from flows.terminal import HELD, LEFT, SiteName, SitesPath, messages, stop
 
 __all__ = ["app"]
-
-ALL_RELEASED = 0
-FINDINGS = 1
-UNUSABLE = 2
-SOME_HELD = 3
 
 app = typer.Typer(
     name="entwash",
@@ -43,8 +38,6 @@ app = typer.Typer(
     Begin with `entwash keygen hospital.key`, then `entwash anonymize`, then `entwash verify`.
     """,
 )
-
-_messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _PROFILES = f"{', '.join(profile_names())}, or the path of a site's own .toml file"
 ProfileName = Annotated[str, typer.Argument(metavar="NAME", help=f"Which: {_PROFILES}.")]
@@ -86,7 +79,7 @@ def keygen(
     try:
         key = Key.generate(file)
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
     if project:
         typer.echo(f"key id {key.key_id(project)}")
 
@@ -104,7 +97,7 @@ def keyid(
     try:
         typer.echo(f"key id {Settings(file, project).anonymizer().pseudonyms.key_id}")
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
 
 
 @app.command()
@@ -157,23 +150,23 @@ def anonymize(
             answers = anonymize_folder(source, destination, settings, workers=workers, progress=bar)
         result = summary(answers, source, settings)
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
     if report:
         _write_json(report, result)
     totals = result["totals"]
     typer.echo(_counted(totals))
     for line in _reasons(result["instances"]):
-        _messages.print(line, markup=False)
+        messages.print(line, markup=False)
     if others := earlier_outputs(destination, answers):
         said = (
             f"{destination} also holds outputs of earlier runs with other files, keys, projects or prefixes ({others})"
         )
-        _messages.print(f"{said}; this run's report does not name them", markup=False)
+        messages.print(f"{said}; this run's report does not name them", markup=False)
     if not report and totals["read"] > totals["released"]:
-        _messages.print("--report FILE writes which files these are, and why", markup=False)
+        messages.print("--report FILE writes which files these are, and why", markup=False)
     if totals["read"] == totals["not_dicom"]:
-        _stop(FolderError(f"{source} has no DICOM file in it"))
-    raise typer.Exit(SOME_HELD if totals["held"] else ALL_RELEASED)
+        stop(FolderError(f"{source} has no DICOM file in it"))
+    raise typer.Exit(HELD if totals["held"] else 0)
 
 
 @app.command()
@@ -200,21 +193,18 @@ def verify(
     try:
         result = prove_folder(source, destination, pairs)
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
     for finding in result["findings"]:
         finding["advice"] = advice(finding["kind"])
     typer.echo(json.dumps(result, indent=2))
-    _messages.print(_found(result), markup=False)
-    raise typer.Exit(0 if result["passed"] else FINDINGS)
+    messages.print(_found(result), markup=False)
+    raise typer.Exit(0 if result["passed"] else LEFT)
 
 
 @app.command()
 def run(
-    site: Annotated[str, typer.Argument(help="A name of the sites file.")],
-    sites: Annotated[
-        Path | None,
-        typer.Option("--sites", metavar="FILE", help="The sites file; else ENTWASH_SITES, else ./sites.toml."),
-    ] = None,
+    site: SiteName,
+    sites: SitesPath = None,
 ) -> None:
     """Move everything that is stable at a site and not yet settled, here and now.
 
@@ -233,10 +223,10 @@ def run(
     try:
         run_here(site)
     except (SitesError, NotBegunError) as error:
-        _stop(error)
+        stop(error)
     except FlowsError as error:
-        _messages.print(str(error), markup=False)
-        raise typer.Exit(FINDINGS) from None
+        messages.print(str(error), markup=False)
+        raise typer.Exit(LEFT) from None
 
 
 app.command()(backfill)
@@ -273,7 +263,7 @@ def show(name: ProfileName) -> None:
     try:
         chosen = load_profile(name)
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
     for line in lines(chosen):
         typer.echo(str(line))
 
@@ -298,11 +288,11 @@ def diff(
         if not files:
             raise FolderError(f"{source} has no file in it")
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
     found = compared(chosen[0], chosen[1], map(_read, files))
     for one in found.differences:
         typer.echo(str(one))
-    _messages.print(str(found), markup=False)
+    messages.print(str(found), markup=False)
 
 
 def _read(path: Path) -> bytes | None:
@@ -321,13 +311,8 @@ def statement(name: ProfileName) -> None:
     try:
         chosen = load_profile(name)
     except AnonymizerError as error:
-        _stop(error)
+        stop(error)
     typer.echo(stated(chosen, "" if name in profile_names() else Path(name).name), nl=False)
-
-
-def _stop(error: Exception) -> NoReturn:
-    _messages.print(f"entwash: {error}", markup=False)
-    raise typer.Exit(UNUSABLE) from None
 
 
 def _check_report(path: Path) -> None:
@@ -335,11 +320,11 @@ def _check_report(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
+        stop(OSError(f"report {path} cannot be written: {error.strerror}"))
     if path.is_file() and not is_report(path):
-        _stop(OSError(f"report {path} is a file of another kind already; it is left as it is"))
+        stop(OSError(f"report {path} is a file of another kind already; it is left as it is"))
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        _stop(OSError(f"report {path} cannot be written: name a file in a folder of yours"))
+        stop(OSError(f"report {path} cannot be written: name a file in a folder of yours"))
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
@@ -349,7 +334,7 @@ def _write_json(path: Path, result: dict[str, Any]) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        _stop(OSError(f"report {path} cannot be written: {error.strerror}"))
+        stop(OSError(f"report {path} cannot be written: {error.strerror}"))
 
 
 def _found(result: dict[str, Any]) -> str:
@@ -392,7 +377,7 @@ class _progress:  # noqa: N801 - reads as the function it stands for
 
     def __enter__(self) -> _Bar:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=_messages, transient=True, disable=not _messages.is_terminal)
+        self._progress = Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal)
         self._progress.start()
         return _Bar(self._progress)
 

@@ -40,7 +40,7 @@ def columns(*records: type) -> dict[str, str]:
     Parameters
     ----------
     *records : type
-        Dataclasses of this module.
+        Dataclasses of `flows.records`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def restored(record: type[_R], row: Mapping[str, Any]) -> _R:
     Parameters
     ----------
     record : type
-        A dataclass of this module.
+        A dataclass of `flows.records`.
     row : mapping
         Its columns; those of other names are left out.
     """

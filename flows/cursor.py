@@ -5,14 +5,17 @@ A copy of what the hospital and the ledger could tell: where it is lost, the nex
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
-from flows import database
+from flows import notes
 
-__all__ = ["Cursor", "keep", "kept"]
+__all__ = ["RECENT", "Cursor", "keep", "kept"]
+
+RECENT: Final = 1000
+"""Changes that are looked at where nobody knows how far the feed was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +52,8 @@ class Cursor:
 def kept(path: Path) -> Cursor | None:
     """Return what :func:`keep` wrote; None if there is nothing, or nothing that can be read."""
     try:
-        return Cursor(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Cursor(**notes.left(path))
+    except TypeError:
         return None
 
 
@@ -59,9 +62,7 @@ def keep(path: Path, cursor: Cursor) -> None:
 
     Raises
     ------
-    OSError
+    LedgerError
         The file cannot be written.
     """
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with database.beside(path) as hidden:
-        hidden.write_text(json.dumps(asdict(cursor)), "utf-8")
+    notes.leave(path, asdict(cursor))

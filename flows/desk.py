@@ -135,6 +135,10 @@ class Desk:
         """Return how Prefect may call a study: by its pseudonym, or where its own UID stays by the ledger's token."""
         return study.work if self.anonymizer.retains_uids else study.study_instance_uid
 
+    def label(self, study: Named) -> str:
+        """Return how names in Prefect call a study, as short as `entwash held show` takes it."""
+        return self.told(study)[-8:]
+
     def check(self) -> None:
         """Ask both ends who they are, so that nothing is worked on that cannot be delivered, and for the project's key.
 

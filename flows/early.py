@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from anonymizer.gate import Examiner
-from flows import database, records
+from flows import notes, records
 from flows.copies import Copies
+from flows.cursor import RECENT
 from flows.desk import Desk
 from flows.earlier import Before
-from flows.errors import GoneError, LedgerError
+from flows.errors import GoneError
 from flows.inventory import Work, as_work, record_seen
-from flows.orthanc import Change, InstanceAtSite, StudyAtSite, orthanc_id
+from flows.orthanc import Change, InstanceAtSite, StudyAtSite
 from flows.proof import Output, prove
 from flows.study import deliver, treat
 from flows.threads import in_threads
@@ -31,8 +32,6 @@ __all__ = ["load_early"]
 
 _BATCH = 32
 """Instances that leave together: with one record of the ledger."""
-_RECENT = 1000
-"""Changes that are looked at where nobody knows how far the feed was read."""
 
 
 def load_early(desk: Desk) -> int:
@@ -50,9 +49,9 @@ def load_early(desk: Desk) -> int:
     """
     path = desk.ledger.directory / ".cursors" / desk.anonymizer.pseudonyms.token("early", desk.site)
     last = desk.hospital.last_change()
-    seq = _kept(path)
+    seq = notes.left(path).get("seq")
     if seq is None or seq > last:
-        seq = max(0, last - _RECENT)
+        seq = max(0, last - RECENT)
     count, is_done = 0, False
     while not is_done:
         page = desk.hospital.arrivals(seq)
@@ -63,7 +62,7 @@ def load_early(desk: Desk) -> int:
         is_done = page.done or page.last <= seq
         if page.last > seq:
             seq = page.last
-            _keep(path, seq)
+            notes.leave(path, {"seq": seq})
     return count
 
 
@@ -137,18 +136,10 @@ def _proven(
 
 def _not_there(desk: Desk, outputs: Sequence[Output]) -> list[Output]:
     """Return those that the cloud has in no form: what was there before is not ours to withdraw."""
-    here = {orthanc_id(one.report.patient_id, one.report.study_instance_uid) for one in outputs}
+    here = {one.orthanc_study_id for one in outputs}
     if not outputs or desk.cloud.studies_of(outputs[0].report.study_instance_uid) - here:
         return []  # for another patient: the study will say so
-    names = [
-        orthanc_id(
-            one.report.patient_id,
-            one.report.study_instance_uid,
-            one.report.series_instance_uid,
-            one.report.sop_instance_uid,
-        )
-        for one in outputs
-    ]
+    names = [one.orthanc_id for one in outputs]
     there = in_threads(desk.cloud.stored_md5, names)
     # Two instances of one UID: which is right is told by the study.
     return [one for one, md5, name in zip(outputs, there, names, strict=True) if md5 is None and names.count(name) == 1]
@@ -167,22 +158,3 @@ def _leaving(desk: Desk, work: Work, output: Output) -> records.Early:
         md5=output.report.md5,
         at=datetime.now(UTC),
     )
-
-
-def _kept(path: Path) -> int | None:
-    try:
-        return int(path.read_text("ascii"))
-    except (OSError, ValueError):
-        return None
-
-
-def _keep(path: Path, seq: int) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with database.beside(path) as hidden:
-            hidden.write_text(str(seq), "ascii")
-    except OSError as error:
-        raise LedgerError(
-            f"the cursor beside the ledger could not be written ({error.strerror}): look at the free space of its"
-            " disk and at the owner and rights of its folder; the next run reads the feed again"
-        ) from None

@@ -18,6 +18,10 @@ path with one, or a password, because messages travel into logs and into Prefect
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
 __all__ = [
     "AwayError",
     "FlowsError",
@@ -28,7 +32,11 @@ __all__ = [
     "SitesError",
     "TerminalError",
     "TransientError",
+    "foreseen",
 ]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class FlowsError(Exception):
@@ -88,3 +96,31 @@ class RefusedError(TerminalError):
 
 def _away(message: str, section: str, full: bool) -> AwayError:
     return AwayError(message, section, full=full)
+
+
+def foreseen(failed: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Let out of a function only what flows raise on purpose; of every other error tell the type alone.
+
+    Its text could hold a value, whatever it is, and Prefect keeps every text that it sees.
+
+    Parameters
+    ----------
+    failed : str
+        What did not go well, for the :class:`TerminalError` that is raised instead.
+    """
+
+    def decorated(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        @wraps(function)
+        def told(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            try:
+                return function(*args, **kwargs)
+            except FlowsError:
+                raise
+            except Exception as unforeseen:  # noqa: BLE001 - as above
+                name = type(unforeseen).__name__
+            # Outside the except block, so that not even __context__ holds it.
+            raise TerminalError(f"{failed} in a way that nobody foresaw ({name}). Report it")
+
+        return told
+
+    return decorated

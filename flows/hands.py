@@ -18,7 +18,7 @@ from prefect.states import Completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.desk import Desk
-from flows.errors import FlowsError, TerminalError, TransientError
+from flows.errors import TransientError, foreseen
 from flows.inventory import Work, is_settled
 from flows.records import StudyOutcome
 from flows.run import WAITING, Elsewhere, Result, Waits
@@ -54,7 +54,7 @@ def _here(desk: Desk) -> Hands:
     def each(queue: deque[Work]) -> Iterator[tuple[Work, object]]:
         while queue:
             work = queue.popleft()
-            state = move_study(desk.told(work)[-8:], desk, work, return_state=True)
+            state = move_study(desk.label(work), desk, work, return_state=True)
             yield work, state.result(raise_on_failure=False)
 
     return each
@@ -66,8 +66,7 @@ def _cluster(desk: Desk) -> Hands:
         while queue or running:
             while queue and len(running) < _AT_ONCE:
                 work = queue.popleft()
-                label = desk.told(work)[-8:]
-                running[move_study_on_cluster.submit(label, desk.site, desk.run_id, work)] = work
+                running[move_study_on_cluster.submit(desk.label(work), desk.site, desk.run_id, work)] = work
             done = next(as_completed(list(running)))
             yield running.pop(done), done.result(raise_on_failure=False)
 
@@ -87,8 +86,9 @@ def move_study_on_cluster(label: str, site: str, run_id: str, work: Work) -> Res
         return _told(label, moved(desk, work))
 
 
+@foreseen("a study stays in flight: it failed")
 def moved(desk: Desk, work: Work) -> Result:
-    """Move a study that nobody else moves; an error that nobody foresaw is told by its type: Prefect keeps every text.
+    """Move a study, unless somebody else moves it or has settled it since it was found.
 
     Raises
     ------
@@ -105,12 +105,6 @@ def moved(desk: Desk, work: Work) -> Result:
             return move(desk, work)
     except TransientError as error:
         return Waits(error)
-    except FlowsError:
-        raise
-    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
-        name = type(unforeseen).__name__
-    # Outside the except block, so that not even __context__ holds it.
-    raise TerminalError(f"a study failed in a way that nobody foresaw ({name}); it stays in flight. Report it")
 
 
 def _told(label: str, result: Result) -> Result | State[Result]:

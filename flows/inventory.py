@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flows.desk import Desk
 from flows.errors import GoneError
@@ -17,7 +17,19 @@ from flows.outcome import Attempt
 from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
-__all__ = ["Inventory", "Work", "as_seen", "as_work", "find_work", "is_live", "is_settled", "record_seen", "tokens"]
+__all__ = [
+    "Inventory",
+    "Work",
+    "as_seen",
+    "as_work",
+    "find_work",
+    "is_live",
+    "is_settled",
+    "record_seen",
+    "stable_until",
+    "tokens",
+    "work_token",
+]
 
 _AT_ONCE = 200  # outcomes a record, so that a walk that is killed has not been for nothing
 
@@ -191,9 +203,11 @@ class Inventory:
 
     def _never_left(self, work: str, settled: Settled | None) -> bool:
         """Tell whether nothing of a study can be in the cloud, also not early."""
-        if settled and settled.status != "excluded":
+        ledger, of_study = self._desk.ledger, (self._desk.site, self._desk.project, work)
+        # What was excluded may have been loaded in part before it grew.
+        if settled and (settled.status != "excluded" or ledger.loaded(*of_study).instances):
             return False
-        return not self._desk.ledger.left_early(self._desk.site, self._desk.project, work)
+        return not ledger.left_early(*of_study)
 
     def _is_passed_over(self, study: StudyAtSite, snapshot: str, settled: Settled | None, release: str) -> bool:
         return (
@@ -265,6 +279,19 @@ def _was_not_taken_up(settled: Settled | None, snapshot: str) -> bool:
     return settled.status == "excluded" and settled.reason != DELETED and settled.snapshot == snapshot
 
 
+def stable_until(desk: Desk, grace: timedelta = timedelta(0)) -> str:
+    """Return the latest LastUpdate at which a study that Orthanc calls stable is believed to be so.
+
+    After a restart Orthanc calls everything stable, even what still arrives.
+
+    Parameters
+    ----------
+    grace : timedelta, optional
+        How much longer than the site's `stable_age` nothing may have come.
+    """
+    return (datetime.now(UTC) - timedelta(seconds=desk.stable_age) - grace).strftime(ORTHANCS_TIME)
+
+
 def is_live(desk: Desk, study: StudyAtSite) -> bool:
     """Tell whether a study that no run took up is taken up by itself, and not by a backfill alone.
 
@@ -325,10 +352,14 @@ def _work(desk: Desk, study: StudyAtSite, work: str, snapshot: str) -> Work:
 
 def tokens(desk: Desk, study: StudyAtSite) -> tuple[str, str]:
     """Return the ledger's names for a study of the hospital and for its state."""
-    token = desk.anonymizer.pseudonyms.token
     # Orthanc leaves LastUpdate alone when an instance is deleted, and the series change with some deletions only.
     state = (study.orthanc_id, study.last_update, *sorted(study.series))
-    return token("work", study.orthanc_id), token("snapshot", *state)
+    return work_token(desk, study.orthanc_id), desk.anonymizer.pseudonyms.token("snapshot", *state)
+
+
+def work_token(desk: Desk, orthanc_study_id: str) -> str:
+    """Return the ledger's name for what the hospital's Orthanc calls so."""
+    return desk.anonymizer.pseudonyms.token("work", orthanc_study_id)
 
 
 def is_settled(settled: Settled | None, snapshot: str, settings: str, release: str) -> bool:

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from flows.errors import LedgerError
 
-__all__ = ["Leases"]
+__all__ = ["LIVE", "Leases"]
+
+LIVE = "live"
+"""The lease that every run of the route shares while it works; a backfill waits until nobody does."""
 
 
 class Leases:

@@ -11,20 +11,17 @@ and if it does not, the inventory is walked through once more when that time has
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flows import cursor
-from flows.cursor import Cursor
+from flows.cursor import RECENT, Cursor
 from flows.desk import Desk
-from flows.errors import GoneError, LedgerError
-from flows.inventory import Inventory, Work
+from flows.errors import GoneError
+from flows.inventory import Inventory, Work, stable_until
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.records import FoundBy
 
 __all__ = ["Look"]
-
-_RECENT = 1000
-"""Changes that are looked at where there is no cursor: what they call stable is, however young."""
 
 
 class Look:
@@ -93,15 +90,8 @@ class Look:
             settled=self._inventory.settled,
             waiting=self._inventory.waiting,
         )
-        if now == self._kept:
-            return
-        try:
+        if now != self._kept:
             cursor.keep(self._path, now)
-        except OSError as error:
-            raise LedgerError(
-                f"the cursor beside the ledger could not be written ({error.strerror}): look at the free space of its"
-                " disk and at the owner and rights of its folder; the next run looks at everything again"
-            ) from None
 
     def _announced(self) -> list[Work]:
         """Return what the change feed has told since."""
@@ -147,7 +137,8 @@ class Look:
         announced: set[str] = set()
         if self._was is None:
             self._seq = last
-            page = self._desk.hospital.changes(max(0, last - _RECENT))
+            # What they call stable is, however young.
+            page = self._desk.hospital.changes(max(0, last - RECENT))
             announced = {change.orthanc_id for change in page.rows}
         by: FoundBy = "sweep" if self._was else "first-look"
         self._open = 0
@@ -166,10 +157,9 @@ class Look:
 
     def _settled_down(self, announced: Container[str]) -> Iterator[StudyAtSite]:
         """Yield the studies that are stable and are not so since just now, and count the others."""
-        oldest = (datetime.now(UTC) - timedelta(seconds=self._desk.stable_age)).strftime(ORTHANCS_TIME)
+        youngest = stable_until(self._desk)
         for study in self._desk.hospital.studies():
-            # After a restart Orthanc calls everything stable, even what still arrives.
-            if study.stable and (study.last_update <= oldest or study.orthanc_id in announced):
+            if study.stable and (study.last_update <= youngest or study.orthanc_id in announced):
                 yield study
             else:
                 self._open += 1

@@ -16,6 +16,7 @@ from anonymizer.folder import contents
 from anonymizer.gate import Earlier, Evidence, Gate, Verdict
 from anonymizer.gate.findings import path_text
 from flows import records
+from flows.orthanc import orthanc_id
 from flows.outcome import POINTS_AT_HELD, hold_of
 
 __all__ = ["OF_THE_STUDY", "Kept", "Output", "Proof", "prove", "prove_one_by_one"]
@@ -47,6 +48,17 @@ class Output:
     copy: records.Instance | None = None
     is_fetched: bool = False
     is_replaced: bool = False
+
+    @property
+    def orthanc_id(self) -> str:
+        """What the cloud calls it."""
+        of = self.report
+        return orthanc_id(of.patient_id, of.study_instance_uid, of.series_instance_uid, of.sop_instance_uid)
+
+    @property
+    def orthanc_study_id(self) -> str:
+        """What the cloud calls its study."""
+        return orthanc_id(self.report.patient_id, self.report.study_instance_uid)
 
 
 @dataclass(frozen=True, slots=True)

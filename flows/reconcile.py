@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas import State
 
 from flows.desk import Desk
-from flows.errors import FlowsError, TerminalError, TransientError
+from flows.errors import FlowsError, TransientError, foreseen
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.heal import Healing
 from flows.reconciliation.page import rows, sentence
@@ -52,16 +52,18 @@ def reconcile(site: str, heal: bool = True) -> State[Any] | None:
         return tally.ending()
 
 
+@foreseen("a study could not be mended")
 def healed(healing: Healing) -> StudyOutcome | None:
-    """Mend a study; of an error that nobody foresaw tell the type alone: Prefect keeps every text it sees."""
-    try:
-        return healing()
-    except FlowsError:
-        raise
-    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
-        name = type(unforeseen).__name__
-    # Outside the except block, so that not even __context__ holds it.
-    raise TerminalError(f"a study could not be mended in a way that nobody foresaw ({name}). Report it")
+    """Mend a study.
+
+    Raises
+    ------
+    TransientError
+        An end is away: the next reconciliation finds it again.
+    TerminalError
+        A person must act first.
+    """
+    return healing()
 
 
 def _heal(work: str, healing: Healing) -> StudyOutcome | FlowsError | None:

@@ -14,8 +14,9 @@ from prefect.runtime import flow_run
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.early import load_early
-from flows.errors import FlowsError, TransientError
+from flows.errors import FlowsError, TransientError, foreseen
 from flows.hands import task_runner
+from flows.leases import LIVE
 from flows.look import Look
 from flows.records import Trigger
 from flows.run import Tally, recorded_run
@@ -63,7 +64,7 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
     look = Look(desk, thorough=trigger != "doorbell")
     for _ in _rounds(linger):
         # Not while the run only waits for more: whoever stays behind may work then.
-        with desk.leases.share("live"):
+        with desk.leases.share(LIVE):
             _load_early(desk, thorough=trigger != "doorbell")
             while found := look.find():
                 get_run_logger().info("%s: %d studies to move", desk.site, len(found))
@@ -93,15 +94,17 @@ def _rounds(linger: int) -> Iterator[None]:
 def _load_early(desk: Desk, *, thorough: bool) -> None:
     """Load what arrived of studies that are not stable yet, if the site wants it; what fails comes with its study."""
     try:
-        count = load_early(desk) if desk.release == "instance" else 0
-        if thorough:
-            withdraw_forsaken(desk)  # whatever the site wants by now: what left while it wanted it may be there
+        count = _left_early(desk, thorough=thorough)
     except FlowsError as error:
-        said = f"nothing more leaves early in this run: {error}"
-    except Exception as unforeseen:  # noqa: BLE001 - its text could hold a value, whatever it is
-        said = f"instances could not leave early, in a way that nobody foresaw ({type(unforeseen).__name__}). Report it"
-    else:
-        if count:
-            get_run_logger().info("%s: %d instances left before their studies are stable", desk.site, count)
+        get_run_logger().warning("%s: nothing more leaves early in this run: %s", desk.site, error)
         return
-    get_run_logger().warning("%s: %s", desk.site, said)
+    if count:
+        get_run_logger().info("%s: %d instances left before their studies are stable", desk.site, count)
+
+
+@foreseen("instances could not leave early")
+def _left_early(desk: Desk, *, thorough: bool) -> int:
+    count = load_early(desk) if desk.release == "instance" else 0
+    if thorough:
+        withdraw_forsaken(desk)  # whatever the site wants by now: what left while it wanted it may be there
+    return count

@@ -11,6 +11,7 @@ from flows.errors import FlowsError, NotBegunError, SitesError, TransientError
 from flows.route import route
 from flows.run import WAITING
 from flows.sites import load_sites
+from flows.terminal import once
 
 __all__ = ["run_here"]
 
@@ -38,7 +39,7 @@ def run_here(site: str) -> None:
         raise
     except FlowsError as error:
         # A worker would try again; whoever sits at a terminal is told what to do.
-        raise NotBegunError(str(error).removesuffix("It will be tried again").rstrip(". ")) from None
+        raise NotBegunError(once(error)) from None
     _check_prefect()
     with tags("entwash", site):  # as its deployment's runs have
         state = route(site, return_state=True)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from anonymizer import TWO_PATIENTS, Held, Identity, Report
+from anonymizer import TWO_PATIENTS, Held, Identity
 from anonymizer.folder import contents
 from anonymizer.gate import Examiner, Verdict
 from flows import records
@@ -24,7 +24,7 @@ from flows.desk import Desk
 from flows.earlier import Before
 from flows.errors import TerminalError, TransientError
 from flows.inventory import Work, tokens
-from flows.orthanc import InstanceAtSite, orthanc_id
+from flows.orthanc import InstanceAtSite
 from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought
 from flows.proof import Kept, Output, Proof, prove, prove_one_by_one
@@ -65,13 +65,8 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     if len(instances) != work.instances or snapshot != work.snapshot:
         raise TransientError("a study changes at the hospital while it is looked at. It will be tried again")
     attempt = Attempt(desk, work, started, len(instances))
-    earlier = desk.ledger.loaded(desk.site, desk.project, work.work)
-    if work.choice.outcome == "exclude":
-        return attempt.excluded(work.choice.reason, earlier)
-    if work.choice.outcome == "overdue":
-        return attempt.overdue(earlier)
-    if len(desk.hospital.studies_of(work.source_uid)) > 1:
-        return attempt.of_two_patients(earlier)
+    if outcome := _untouched(desk, work, attempt):
+        return outcome
 
     # The spool's names are numbers: one that held the hospital's identifier would say who became whom.
     jobs = [(instance, spool / str(number)) for number, instance in enumerate(instances)]
@@ -84,11 +79,10 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     before = Before(desk.anonymizer, desk.ledger, desk.site)
     proof = _proof(desk, outputs, kept, identities, before)
     stands, changes = standing(treated), copies.changes(treated)
+    if proof.proven and _is_under_another_patient(desk, proof.proven[0]):
+        proof = replace(proof, proven=(), holds=(*proof.holds, hold_of(Held(TWO_PATIENTS))))
     if not (proof.proven and proof.verdict):
         return attempt.held(proof.holds, identities, proof.verdict, standing=stands, changes=changes)
-    if _is_under_another_patient(desk, proof.proven[0].report):
-        holds = [*proof.holds, hold_of(Held(TWO_PATIENTS))]
-        return attempt.held(holds, identities, proof.verdict, standing=stands, changes=changes)
 
     _check_bytes(work, proof.proven)
     references = _references(desk, proof.verdict, proof.proven, copies)
@@ -107,6 +101,18 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
         standing=stands,
         changes=changes,
     )
+
+
+def _untouched(desk: Desk, work: Work, attempt: Attempt) -> records.StudyOutcome | None:
+    """Return the outcome of a study that stays, whatever its instances are; None where they have to be looked at."""
+    earlier = desk.ledger.loaded(desk.site, desk.project, work.work)
+    if work.choice.outcome == "exclude":
+        return attempt.excluded(work.choice.reason, earlier)
+    if work.choice.outcome == "overdue":
+        return attempt.overdue(earlier)
+    if len(desk.hospital.studies_of(work.source_uid)) > 1:
+        return attempt.of_two_patients(earlier)
+    return None
 
 
 def _proof(
@@ -208,21 +214,16 @@ def _twice(known: Sequence[Identity]) -> list[records.Hold]:
     ]
 
 
-def _is_under_another_patient(desk: Desk, report: Report) -> bool:
-    """Tell whether the cloud has this study for another PatientID: the hospital corrected it since."""
-    here = orthanc_id(report.patient_id, report.study_instance_uid)
-    return bool(desk.cloud.studies_of(report.study_instance_uid) - {here})
+def _is_under_another_patient(desk: Desk, output: Output) -> bool:
+    """Tell whether the cloud has the study of an output for another PatientID: the hospital corrected it since."""
+    return bool(desk.cloud.studies_of(output.report.study_instance_uid) - {output.orthanc_study_id})
 
 
 def deliver(desk: Desk, output: Output) -> records.Delivery:
     """Load one output, never over something else; return what the cloud says of it."""
-    report = output.report
-    there = orthanc_id(
-        report.patient_id, report.study_instance_uid, report.series_instance_uid, report.sop_instance_uid
-    )
-    delivery = desk.cloud.deliver(contents(output.path), report.md5, there)
+    delivery = desk.cloud.deliver(contents(output.path), output.report.md5, output.orthanc_id)
     return records.Delivery(
-        sop_instance_uid=report.sop_instance_uid,
+        sop_instance_uid=output.report.sop_instance_uid,
         cloud_md5=delivery.cloud_md5,
         outcome=delivery.outcome,
         delivered_at=datetime.now(UTC),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from flows import records
 from flows.desk import Desk
 from flows.errors import GoneError, TerminalError
-from flows.inventory import Work
+from flows.inventory import Work, work_token
 from flows.orthanc import orthanc_id
 from flows.threads import in_threads
 
@@ -71,9 +71,8 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     early = desk.ledger.left_early(desk.site, desk.project, since=now - _FOLLOWED)
     works = {one.work for one in early if one.at <= now - age}
     if works:
-        token = desk.anonymizer.pseudonyms.token
         # Listed at once: a walk misses the neighbour of what is deleted meanwhile, and that would be withdrawn.
-        works -= {token("work", orthanc_id) for orthanc_id in desk.hospital.study_ids()}
+        works -= {work_token(desk, orthanc_id) for orthanc_id in desk.hospital.study_ids()}
     return sum(_withdraw_all(desk, work) for work in sorted(works))
 
 

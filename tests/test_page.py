@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,27 @@ def test_a_runs_table_has_a_query_for_each_study_that_the_lineage_tables_answer(
     assert settled["study"] == first.study_instance_uid[-8:]
     assert "Of this run, in instances: 4 at the source = " in one["description"]
     assert f"2.0 s: {first.instances / 2:.1f} instances a second" in one["description"]
+
+
+def test_what_was_loaded_of_an_excluded_study_counts_as_loaded(
+    place: Place, desk: Desk, left: list[dict[str, Any]]
+) -> None:
+    place.receive(CT)
+    (work,) = find_work(desk, set())
+    loaded = move(desk, work)
+    rest = replace(loaded.instances[0], sop_instance_uid="", status="excluded", reason="modality")
+    excluded = replace(
+        loaded,
+        status="excluded",
+        reason="modality",
+        source_instances=work.instances + 1,
+        instances=(*loaded.instances, rest),
+    )
+
+    table.publish(desk, Tally("north", [excluded]), 2.0)
+
+    (one,) = left
+    assert f"= {work.instances} loaded + 0 held + 1 excluded + 0 in flight" in one["description"]
 
 
 def test_a_run_without_work_leaves_no_table(desk: Desk, left: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,20 @@ def test_under_other_rules_nothing_is_loaded_again_under_the_same_uid(place: Pla
     result = night(place, profile="basic")
 
     assert [(one.kind, one.reason) for one in result.left] == [("not-in-cloud", "rules-changed")]
+    assert counts(place.cloud) == 5
+
+
+def test_what_the_cloud_lost_of_a_study_that_is_excluded_by_now_is_left_to_a_person(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    place.receive([studies.to_bytes(studies.structure_set(1, 1, 2, studies.ct(1, 1, 1, 6, rows=16)))])
+    selecting = replace(place, selection='modalities = ["CT"]')
+    selecting.run()
+    delete(place, "instances", 1)
+
+    result = night(selecting)
+
+    assert [(one.kind, one.reason) for one in result.left] == [("not-in-cloud", "excluded-since")]
     assert counts(place.cloud) == 5
 
 

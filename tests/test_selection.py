@@ -98,6 +98,8 @@ def test_what_was_loaded_stays_so_when_its_study_grows_by_what_is_not_named(plac
     looked_at(some)
     assert fates(place) == {"loaded": 2, "excluded": 1}
     assert (reasons(place), counts(place.cloud)) == (["modality"], 2)
+    looked_at(replace(place, selection='modalities = ["CT", "MR"]'))
+    assert fates(place) == {"loaded": 2, "excluded": 1}
     looked_at(place)
     assert fates(place) == {"loaded": 3}
 

@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from flows.errors import FlowsError
+from flows.terminal import LEFT, SiteName, SitesPath, stop
 
 __all__ = ["backfill"]
 
-LEFT = 1
-UNUSABLE = 2
-
-_messages = Console(stderr=True, highlight=False, soft_wrap=True)
-
 
 def backfill(
-    site: Annotated[str, typer.Argument(help="A name of the sites file.")],
+    site: SiteName,
     first: Annotated[
         datetime | None,
         typer.Option(
@@ -49,10 +44,7 @@ def backfill(
         str, typer.Option("--window", metavar="HOURS", help="Work from when to when, such as 20:00-06:00.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be done, and do nothing.")] = False,
-    sites: Annotated[
-        Path | None,
-        typer.Option("--sites", metavar="FILE", help="The sites file; else ENTWASH_SITES, else ./sites.toml."),
-    ] = None,
+    sites: SitesPath = None,
 ) -> None:
     """Move what a site had before it was connected, here and now: begin with `--dry-run`.
 
@@ -69,6 +61,5 @@ def backfill(
             site, first, last, modality or [], description or [], patients, window, sites, dry_run=dry_run
         )
     except FlowsError as error:
-        _messages.print(f"entwash: {error}", markup=False)
-        raise typer.Exit(UNUSABLE) from None
+        stop(error)
     raise typer.Exit(0 if is_settled else LEFT)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from flows.desk import Desk
 from flows.errors import GoneError, SitesError, TerminalError
-from flows.orthanc import ORTHANCS_TIME, StudyAtSite
+from flows.inventory import stable_until
+from flows.orthanc import StudyAtSite
 from flows.patterns import fits
 
 __all__ = ["Criteria", "patients_in"]
@@ -58,9 +59,9 @@ class Criteria:
     def studies(self, desk: Desk) -> Iterator[StudyAtSite]:
         """Yield the studies at the hospital that are stable and meant, each once."""
         seen: set[str] = set()
-        oldest = (datetime.now(UTC) - timedelta(seconds=desk.stable_age)).strftime(ORTHANCS_TIME)
+        youngest = stable_until(desk)
         for study in self._asked(desk):
-            if study.orthanc_id in seen or not study.stable or study.last_update > oldest:
+            if study.orthanc_id in seen or not study.stable or study.last_update > youngest:
                 continue
             seen.add(study.orthanc_id)
             if self._means(desk, study):

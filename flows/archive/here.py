@@ -25,10 +25,10 @@ from flows.patterns import checked_pattern
 from flows.run import Tally, recorded_run
 from flows.selectionrow import Modality
 from flows.sites import Sites, load_sites
+from flows.terminal import messages
 
 __all__ = ["run"]
 
-_messages = Console(stderr=True, highlight=False, soft_wrap=True)
 _MEGA = 1_000_000
 
 
@@ -64,9 +64,9 @@ def run(
         _show(known, site, criteria)
         return True
     tally = _move(known, site, criteria, hours)
-    _messages.print(f"{site}: {_said(tally)}, {tally.loaded} instances loaded, {tally.held} held", markup=False)
+    messages.print(f"{site}: {_said(tally)}, {tally.loaded} instances loaded, {tally.held} held", markup=False)
     if tally.errors:
-        _messages.print(str(tally.errors[0]), markup=False)
+        messages.print(str(tally.errors[0]), markup=False)
     return not (tally.errors or tally.is_incomplete)
 
 
@@ -74,7 +74,7 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
         recorded_run(sites, site, "backfill") as (desk, tally),
-        Progress(*columns, console=_messages, transient=True, disable=not _messages.is_terminal) as progress,
+        Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress,
     ):
         shown = progress.add_task("looking")
 
@@ -87,8 +87,8 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
                     yield work, error
                 progress.update(shown, description=_said(tally))
 
-        drain = Drain(desk, tally, by=each, tell=lambda error: _messages.print(str(error), markup=False))
-        pace = Pace(desk, window, patiently=True, tell=lambda text: _messages.print(f"{site}: {text}", markup=False))
+        drain = Drain(desk, tally, by=each, tell=lambda error: messages.print(str(error), markup=False))
+        pace = Pace(desk, window, patiently=True, tell=lambda text: messages.print(f"{site}: {text}", markup=False))
         move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
     return tally
 

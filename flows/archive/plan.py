@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from flows.archive.criteria import Criteria
 from flows.desk import Desk
@@ -18,10 +18,9 @@ from flows.selection import choose
 __all__ = ["FATES", "Count", "Plan", "plan"]
 
 Fate = Literal["settled", "excluded", "waiting", "to do"]
-FATES: tuple[Fate, ...] = ("settled", "excluded", "waiting", "to do")
-_CODE = re.compile(
-    r"[A-Z]{2,10}"
-)  # what a modality is in PS3.3 C.7.3.1.1.1; who wrote another text there is not quoted
+FATES: tuple[Fate, ...] = get_args(Fate)
+# What a modality is in PS3.3 C.7.3.1.1.1; who wrote another text there is not quoted.
+_CODE = re.compile(r"[A-Z]{2,10}")
 _OTHER = "other"
 
 

@@ -7,22 +7,18 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from flows import lineage
 from flows.errors import FlowsError, NotBegunError
 from flows.held.page import page
 from flows.held.studies import HeldStudy, age_text, chosen, held_studies, short_forms
 from flows.sites import Records, Sites, load_records, load_sites
+from flows.terminal import HELD, LEFT, SitesPath, messages, stop
 
 __all__ = ["app"]
-
-WAITS = 1
-UNUSABLE = 2
-HELD_AGAIN = 3
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,20 +34,15 @@ app = typer.Typer(
     """,
 )
 
-_messages = Console(stderr=True, highlight=False, soft_wrap=True)
-
 Study = Annotated[
     str, typer.Argument(metavar="STUDY", help="The study's pseudonym, or as much of its beginning or end as is unique.")
 ]
-SiteName = Annotated[str | None, typer.Option("--site", metavar="NAME", help="Of this site alone.")]
-SitesPath = Annotated[
-    Path | None, typer.Option("--sites", metavar="FILE", help="The sites file; else ENTWASH_SITES, else ./sites.toml.")
-]
+OfSite = Annotated[str | None, typer.Option("--site", metavar="NAME", help="Of this site alone.")]
 
 
 @app.command("list")
 def list_(
-    site: SiteName = None,
+    site: OfSite = None,
     code: Annotated[
         str | None, typer.Option("--code", metavar="CODE", help="With this reason alone, such as identifier-left.")
     ] = None,
@@ -77,13 +68,13 @@ def list_(
         for row in rows:
             typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     else:
-        _messages.print("nothing is held", markup=False)
+        messages.print("nothing is held", markup=False)
 
 
 @app.command()
 def show(
     study: Study,
-    site: SiteName = None,
+    site: OfSite = None,
     values: Annotated[
         bool,
         typer.Option(
@@ -105,7 +96,7 @@ def show(
     Ends with 0, or with 2 when there is no such study, or the hospital cannot be asked.
     """
     if values and not to and not sys.stdout.isatty():
-        _stop(NotBegunError("--values shows a patient's data and this is no terminal: name a file for it with --to"))
+        stop(NotBegunError("--values shows a patient's data and this is no terminal: name a file for it with --to"))
     found = _held(_records(sites), site)
     meant = _chosen(found, study)
     short = short_forms(found)[meant[0].study_instance_uid]
@@ -117,7 +108,7 @@ def show(
         return
     _write(to, text)
     said = "; it holds a patient's data: delete it when it is read" if values else ""
-    _messages.print(f"written to {to}, which only you can read{said}", markup=False)
+    messages.print(f"written to {to}, which only you can read{said}", markup=False)
 
 
 @app.command()
@@ -130,7 +121,7 @@ def release(
     who: Annotated[
         str, typer.Option("--who", metavar="NAME", help="Who decided it, without a patient's name. Else this account.")
     ] = "",
-    site: SiteName = None,
+    site: OfSite = None,
     now: Annotated[bool, typer.Option("--now", help="Try it here and now, and do not wait for the next run.")] = False,
     sites: SitesPath = None,
 ) -> None:
@@ -160,29 +151,29 @@ def release(
         said = (
             "released: it is tried again, through engine and gate" if recorded else "was released so already, and waits"
         )
-        _messages.print(f"{meant[0].study_instance_uid} {said}", markup=False)
+        messages.print(f"{meant[0].study_instance_uid} {said}", markup=False)
         if not (now and ready):
             return
         tally = try_now(ready, meant)
     except FlowsError as error:
-        _stop(error)
+        stop(error)
     for outcome in tally.outcomes:
         said = f"{outcome.status}, {outcome.source_instances} instances"
         typer.echo(f"{outcome.study_instance_uid} {said}{f': {outcome.reason}' * bool(outcome.reason)}")
     for reason in tally.errors:
-        _messages.print(str(reason), markup=False)
+        messages.print(str(reason), markup=False)
     if not tally.outcomes and not tally.errors:
-        _messages.print("it is not at the hospital now, or still changes there; the next run will see", markup=False)
+        messages.print("it is not at the hospital now, or still changes there; the next run will see", markup=False)
     if any(outcome.status == "held" for outcome in tally.outcomes):
-        raise typer.Exit(HELD_AGAIN)
-    raise typer.Exit(0 if tally.outcomes and not tally.errors else WAITS)
+        raise typer.Exit(HELD)
+    raise typer.Exit(0 if tally.outcomes and not tally.errors else LEFT)
 
 
 def _records(sites: Path | None) -> Records:
     try:
         return load_records(sites)
     except FlowsError as error:
-        _stop(error)
+        stop(error)
 
 
 def _held(records: Records, site: str | None, code: str | None = None) -> list[HeldStudy]:
@@ -192,14 +183,14 @@ def _held(records: Records, site: str | None, code: str | None = None) -> list[H
         with lineage.connect(records.lineage) as tables:
             return held_studies(tables, records.project, site, code)
     except FlowsError as error:
-        _stop(error)
+        stop(error)
 
 
 def _chosen(studies: list[HeldStudy], name: str) -> list[HeldStudy]:
     try:
         return chosen(studies, name)
     except FlowsError as error:
-        _stop(error)
+        stop(error)
 
 
 def _values(sites: Path | None, study: HeldStudy) -> dict[tuple[str, str], list[str]]:
@@ -210,7 +201,7 @@ def _values(sites: Path | None, study: HeldStudy) -> dict[tuple[str, str], list[
         with Desk.open(load_sites(sites, only=study.site), study.site, run_id="") as desk:
             return values_found(desk, study)
     except FlowsError as error:
-        _stop(error)
+        stop(error)
 
 
 def _checked(sites: Path | None, studies: list[HeldStudy], texts: tuple[str, ...], *, must: bool) -> Sites | None:
@@ -237,7 +228,7 @@ def _checked(sites: Path | None, studies: list[HeldStudy], texts: tuple[str, ...
     except FlowsError as error:
         if must:
             raise
-        _messages.print(f"the texts were not checked against the study: {error}", markup=False)
+        messages.print(f"the texts were not checked against the study: {error}", markup=False)
     if names:
         raise NotBegunError(
             "--why or --who holds something that identifies in this study: say it without names and numbers"
@@ -280,11 +271,6 @@ def _write(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
     except FileExistsError:
-        _stop(NotBegunError(f"{path} is there already, and is left as it is"))
+        stop(NotBegunError(f"{path} is there already, and is left as it is"))
     except OSError as error:
-        _stop(NotBegunError(f"{path} cannot be written: {error.strerror}"))
-
-
-def _stop(error: Exception) -> NoReturn:
-    _messages.print(f"entwash: {error}", markup=False)
-    raise typer.Exit(UNUSABLE) from None
+        stop(NotBegunError(f"{path} cannot be written: {error.strerror}"))

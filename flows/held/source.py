@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 from anonymizer import Pseudonyms
 from anonymizer.gate import Evidence, Examiner
 from anonymizer.mentions import mentions
 from anonymizer.reveal import sop_instance_uid_of, values_at
 from flows.desk import Desk
-from flows.errors import FlowsError, GoneError, TerminalError
+from flows.errors import GoneError, TerminalError, foreseen
 from flows.held.studies import Finding, HeldStudy
+from flows.inventory import work_token
 from flows.outcome import UNREADABLE
 
 __all__ = ["names_somebody", "values_found"]
@@ -19,6 +19,7 @@ __all__ = ["names_somebody", "values_found"]
 _MOST = 10
 
 
+@foreseen("the study could not be read")
 def values_found(desk: Desk, study: HeldStudy) -> dict[tuple[str, str], list[str]]:
     """Return what stands at the places found, by code and place; different values once each.
 
@@ -28,15 +29,15 @@ def values_found(desk: Desk, study: HeldStudy) -> dict[tuple[str, str], list[str
         When the hospital cannot be asked, or the study is not there. It holds no value.
     """
     found: dict[tuple[str, str], list[str]] = {(each.code, each.place): [] for each in study.findings}
-    with _told_by_type_alone():
-        for data in _sources(desk, study):
-            names = _names(desk.anonymizer.pseudonyms, sop_instance_uid_of(data))
-            for finding in _about(study.findings, names):
-                values = found[finding.code, finding.place]
-                values += [value for value in values_at(data, finding.place) if value not in values]
+    for data in _sources(desk, study):
+        names = _names(desk.anonymizer.pseudonyms, sop_instance_uid_of(data))
+        for finding in _about(study.findings, names):
+            values = found[finding.code, finding.place]
+            values += [value for value in values_at(data, finding.place) if value not in values]
     return {place: values[:_MOST] for place, values in found.items()}
 
 
+@foreseen("the study could not be read")
 def names_somebody(desk: Desk, study: HeldStudy, texts: Iterable[str]) -> bool:
     """Tell whether one of the texts holds an identifier of the study.
 
@@ -45,11 +46,10 @@ def names_somebody(desk: Desk, study: HeldStudy, texts: Iterable[str]) -> bool:
     FlowsError
         When the hospital cannot be asked, or the study is not there: nobody can tell.
     """
-    with _told_by_type_alone():
-        examiner = Examiner()
-        evidence: list[Evidence] = [examiner.examine(data, data) for data in _sources(desk, study)]
-        if any(mentions(text, evidence) for text in texts):
-            return True
+    examiner = Examiner()
+    evidence: list[Evidence] = [examiner.examine(data, data) for data in _sources(desk, study)]
+    if any(mentions(text, evidence) for text in texts):
+        return True
     if not all(each.identifiers for each in evidence):
         raise TerminalError("an instance of the study cannot be read")
     return False
@@ -59,11 +59,7 @@ def _sources(desk: Desk, study: HeldStudy) -> Iterator[bytes]:
     """Fetch the instances of a study one by one. Nobody reads what was held for being too large to be read."""
     if UNREADABLE & study.reasons.keys():
         raise TerminalError("the study holds what is too large to be read: look at it with the hospital's own tools")
-    there = [
-        one.orthanc_id
-        for one in desk.hospital.studies()
-        if desk.anonymizer.pseudonyms.token("work", one.orthanc_id) == study.work
-    ]
+    there = [one.orthanc_id for one in desk.hospital.studies() if work_token(desk, one.orthanc_id) == study.work]
     if not there:
         raise GoneError("the study is no longer at the hospital")
     for orthanc_id in there:
@@ -78,17 +74,3 @@ def _names(pseudonyms: Pseudonyms, uid: str) -> set[str]:
 
 def _about(findings: Iterable[Finding], names: set[str]) -> Iterator[Finding]:
     return (each for each in findings if each.place and (not each.instances or names & set(each.instances)))
-
-
-@contextmanager
-def _told_by_type_alone() -> Iterator[None]:
-    """Let no text of an unforeseen error out: it could hold a value."""
-    name = ""
-    try:
-        yield
-    except FlowsError:
-        raise
-    except Exception as unforeseen:  # noqa: BLE001 - whatever it is
-        name = type(unforeseen).__name__
-    if name:
-        raise TerminalError(f"the study could not be read in a way that nobody foresaw ({name}). Report it")

@@ -67,7 +67,7 @@ class Catalogue:
         found = parsed(
             self._wire, what, answer, lambda said: Size(int(said["CountInstances"]), int(said["UncompressedSize"]))
         )
-        if not found.instances:
+        if not found.instances:  # Orthanc 1.13 counts nothing in a study that is gone, and no study is empty
             raise self._wire.gone(what)
         return found
 

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 ORTHANCS_TIME = "%Y%m%dT%H%M%S"
-"""How Orthanc writes a time, in UTC."""
+"""How Orthanc writes a time, in UTC; such texts sort as times do."""
 
 Outcome = Literal["stored", "already-there", "conflict"]  # only the first two count as loaded
 

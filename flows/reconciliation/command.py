@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from flows.errors import FlowsError
+from flows.terminal import LEFT, SiteName, SitesPath, messages, stop
 
 if TYPE_CHECKING:
     from flows.reconciliation.compare import Reconciled
@@ -17,18 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["reconcile"]
 
-LEFT = 1
-UNUSABLE = 2
-
-_messages = Console(stderr=True, highlight=False, soft_wrap=True)
-
 
 def reconcile(
-    site: Annotated[str, typer.Argument(help="A name of the sites file.")],
-    sites: Annotated[
-        Path | None,
-        typer.Option("--sites", metavar="FILE", help="The sites file; else ENTWASH_SITES, else ./sites.toml."),
-    ] = None,
+    site: SiteName,
+    sites: SitesPath = None,
     heal: Annotated[
         bool, typer.Option("--heal/--no-heal", help="Mend what may be mended alone, or only find it.")
     ] = True,
@@ -46,14 +38,14 @@ def reconcile(
     try:
         result = _reconciled(site, sites, heal=heal)
     except FlowsError as error:
-        _stop(error)
+        stop(error)
     _print(rows(result))
     if len(result.differences) > MOST:
-        _messages.print("the table `differences` of the lineage has them all", markup=False)
+        messages.print("the table `differences` of the lineage has them all", markup=False)
     for todo in dict.fromkeys(f"{one.kind}: {advice(one)}" for one in result.left):
-        _messages.print(todo, markup=False)
+        messages.print(todo, markup=False)
     for why in dict.fromkeys(map(str, result.errors)):
-        _messages.print(why, markup=False)
+        messages.print(why, markup=False)
     typer.echo(sentence(result))
     raise typer.Exit(LEFT if result.left or result.errors else 0)
 
@@ -87,8 +79,3 @@ def _print(found: list[dict[str, str | int]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
     for line in lines:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _stop(error: Exception) -> NoReturn:
-    _messages.print(f"entwash: {str(error).removesuffix('It will be tried again').rstrip('. ')}", markup=False)
-    raise typer.Exit(UNUSABLE) from None

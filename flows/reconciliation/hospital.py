@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 
 from flows.desk import Desk
 from flows.errors import GoneError
-from flows.inventory import is_live, tokens
-from flows.orthanc import ORTHANCS_TIME, StudyAtSite
+from flows.inventory import is_live, stable_until, tokens, work_token
+from flows.orthanc import StudyAtSite
 from flows.reconciliation.inventories import AtHospital, Inventories
 from flows.threads import in_threads
 
@@ -24,8 +24,7 @@ class Due:
     """Tell whether a study at a hospital should have been taken up by now."""
 
     def __init__(self, desk: Desk) -> None:
-        age = GRACE + timedelta(seconds=desk.stable_age)
-        self._youngest = (datetime.now(UTC) - age).strftime(ORTHANCS_TIME)
+        self._youngest = stable_until(desk, GRACE)
 
     def __call__(self, study: StudyAtSite) -> bool:
         """Tell it of one study."""
@@ -42,8 +41,7 @@ def look_at_hospital(desk: Desk, inventories: Inventories) -> tuple[int, int]:
         studies += len(there)
         instances += sum(study.instances for study in there)
     # A study that is deleted during the walk may hide another one: nothing is gone that is in the whole list.
-    token = desk.anonymizer.pseudonyms.token
-    inventories.hospital_lists([token("work", orthanc_id) for orthanc_id in desk.hospital.study_ids()])
+    inventories.hospital_lists([work_token(desk, orthanc_id) for orthanc_id in desk.hospital.study_ids()])
     return studies, instances
 
 

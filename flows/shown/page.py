@@ -6,7 +6,6 @@ ledger, so they are counted once a day, by a run that the schedule started, and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from typing import Final
 import duckdb
 from prefect.artifacts import create_markdown_artifact
 
-from flows import database
+from flows import notes
 from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.lineage import Balance
@@ -114,17 +113,15 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
             )
         create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
     if trigger == "doorbell" or is_time:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with database.beside(path) as hidden:
-            hidden.write_text(json.dumps(asdict(note)), "utf-8")
+        notes.leave(path, asdict(note))
     return balance
 
 
 def noted(path: Path) -> Note:
     """Return what was noted last; an empty note if there is none that can be read."""
     try:
-        return Note(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Note(**notes.left(path))
+    except TypeError:
         return Note()
 
 
@@ -201,7 +198,6 @@ def _finding(facts: _Facts) -> Iterator[str]:
 
 
 _SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (_balance, _waiting, _ends, _held, _finding)
-"""Whoever has something else to show, such as a reconciliation, adds a section."""
 
 
 def _counted(desk: Desk, note: Note, now: datetime) -> Note:

@@ -47,7 +47,6 @@ class Shown:
         self.new = 0
         self._began = 0.0
         self._ended = 0.0
-        self._ended = 0.0
         self._studies = 0
         self._instances = 0
         self._done_studies = 0
@@ -74,7 +73,6 @@ class Shown:
 
     def moved(self, work: Work) -> None:
         """Count a study that is settled or waits."""
-        self._ended = time.monotonic()
         self._ended = time.monotonic()
         self._done_studies += 1
         self._done += work.instances

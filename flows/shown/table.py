@@ -37,12 +37,12 @@ def publish(desk: Desk, tally: Tally, seconds: float) -> None:
 
 def _settled(desk: Desk, outcome: StudyOutcome) -> dict[str, Any]:
     return {
-        "study": desk.told(outcome)[-8:],
+        "study": desk.label(outcome),
         "status": outcome.status,
         "reason": outcome.reason,
         "modalities": " ".join(outcome.modalities),
         "instances in": outcome.source_instances,
-        "loaded": sum(1 for instance in outcome.instances if instance.status == "loaded"),
+        "loaded": _loaded(outcome),
         "references checked": len(outcome.references),
         "seconds": round(outcome.seconds, 1),
         "patient": outcome.patient_id,
@@ -52,7 +52,7 @@ def _settled(desk: Desk, outcome: StudyOutcome) -> dict[str, Any]:
 
 def _waiting(desk: Desk, work: Work) -> dict[str, Any]:
     return {
-        "study": desk.told(work)[-8:],
+        "study": desk.label(work),
         "status": "in flight",
         "reason": "",
         "modalities": "",
@@ -65,6 +65,10 @@ def _waiting(desk: Desk, work: Work) -> dict[str, Any]:
     }
 
 
+def _loaded(outcome: StudyOutcome) -> int:
+    return sum(1 for instance in outcome.instances if instance.status == "loaded")
+
+
 def _query(desk: Desk, study: StudyOutcome | Work) -> str:
     """Return the query that shows all that the lineage tables say of a study, ready to be pasted."""
     column = "work" if desk.told(study) == study.work else "study_instance_uid"
@@ -75,7 +79,7 @@ def _description(desk: Desk, tally: Tally, seconds: float) -> str:
     source = sum(one.source_instances for one in tally.outcomes) + sum(one.instances for one in tally.waiting)
     waiting = sum(one.instances for one in tally.waiting)
     size = sum(one.size for outcome in tally.outcomes for one in outcome.instances if one.status == "loaded")
-    excluded = sum(outcome.source_instances for outcome in tally.outcomes if outcome.status == "excluded")
+    excluded = sum(one.source_instances - _loaded(one) for one in tally.outcomes if one.status == "excluded")
     lines = [
         f"**{desk.site}**: {len(tally.outcomes)} studies settled, {len(tally.waiting)} waiting.",
         "",

@@ -108,6 +108,7 @@ SELECT
         WHEN h.work IS NULL AND l.work IS NULL THEN 'deleted-at-hospital'
         WHEN k.in_flight OR h.snapshot IS DISTINCT FROM k.settled THEN 'changes-at-hospital'
         WHEN h.instances < k.source_instances THEN 'deleted-at-hospital'
+        WHEN k.status = 'excluded' THEN 'excluded-since'
         WHEN k.profile <> getvariable('profile') OR k.engine <> getvariable('engine') THEN 'rules-changed'
         WHEN k.loaded_last = 0 THEN 'held-since'
         ELSE ''
