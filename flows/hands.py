@@ -68,7 +68,7 @@ def _cluster(desk: Desk) -> Hands:
                 work = queue.popleft()
                 running[move_study_on_cluster.submit(desk.label(work), desk.site, desk.run_id, work)] = work
             done = next(as_completed(list(running)))
-            yield running.pop(done), done.result(raise_on_failure=False)
+            yield running.pop(done), _result(done)
 
     return each
 
@@ -82,8 +82,13 @@ def move_study(label: str, desk: Desk, work: Work) -> Result | State[Result]:
 @task(name="move study", task_run_name="study {label}", persist_result=False)
 def move_study_on_cluster(label: str, site: str, run_id: str, work: Work) -> Result | State[Result]:
     """Move one study at a desk of its own: in another process, or on another machine."""
+    return _told(label, _moved_elsewhere(site, run_id, work))
+
+
+@foreseen("a study stays in flight: it failed")
+def _moved_elsewhere(site: str, run_id: str, work: Work) -> Result:
     with Desk.open(load_sites(only=site), site, run_id) as desk:
-        return _told(label, moved(desk, work))
+        return moved(desk, work)
 
 
 @foreseen("a study stays in flight: it failed")
@@ -105,6 +110,14 @@ def moved(desk: Desk, work: Work) -> Result:
             return move(desk, work)
     except TransientError as error:
         return Waits(error)
+
+
+def _result(future: PrefectFuture[Any]) -> object:
+    """Return what became of a study on the cluster; whatever went wrong with its worker is a result, too."""
+    try:
+        return future.result(raise_on_failure=False)
+    except Exception as lost:  # noqa: BLE001 - the tally tells its type alone
+        return lost
 
 
 def _told(label: str, result: Result) -> Result | State[Result]:

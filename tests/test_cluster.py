@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -65,9 +67,11 @@ def cluster(place: Place, prefect: PrefectServer) -> Iterator[tuple[Any, dict[st
         yield client, {**environment, "ENTWASH_DASK_SCHEDULER": address}
 
 
+ENTWASH_RUN = [sys.executable, "-c", "from flows.cli import app; app()", "run", "north"]
+
+
 def entwash_run(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-c", "from flows.cli import app; app()", "run", "north"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(ENTWASH_RUN, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -84,3 +88,21 @@ def test_two_dask_workers_share_the_studies_of_a_run(place: Place, cluster: tupl
     assert len(moved) == 2
     assert sum(moved.values()) >= STUDIES
     assert min(moved.values()) > 0
+
+
+def test_what_a_dask_worker_died_with_is_moved_by_the_other(place: Place, cluster: tuple[Any, dict[str, str]]) -> None:
+    client, environment = cluster
+    for number in (1, 2):
+        place.receive(studies.to_bytes(image) for image in studies.ct(1, number, 1, 150, rows=16))
+    first, *_ = client.run(os.getpid).values()
+    with subprocess.Popen(ENTWASH_RUN, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        until = time.monotonic() + 120
+        while counts(place.cloud) < 10:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        os.kill(first, signal.SIGKILL)
+        _, said = run.communicate(timeout=300)
+
+    assert run.returncode == 0, said
+    balance = place.balance()
+    assert (counts(place.cloud), balance.loaded, balance.in_flight, balance.balanced) == (300, 300, 0, True)
