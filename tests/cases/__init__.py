@@ -37,7 +37,7 @@ HEADINGS: Final = {
 }
 
 # Modules with tests of their own that are about a case too: what Orthanc, Prefect and the ledger do in it.
-LINKED: Final = ("test_ledger", "test_one_run", "test_orthanc", "test_worker")
+LINKED: Final = ("test_crash", "test_ledger", "test_one_run", "test_orthanc", "test_worker")
 
 TESTS: Final[dict[int, list[Callable[..., None]]]] = defaultdict(list)
 """The tests of each case, once the modules are imported."""

@@ -34,7 +34,7 @@ def test_what_is_about_other_systems_is_tested_on_those_systems_too() -> None:
             name for name, module in ELSEWHERE.items() if module.__name__ in {one.__module__ for one in TESTS[number]}
         }
 
-    assert linked(104) == {"test_ledger", "test_one_run", "test_orthanc", "test_worker"}
+    assert linked(104) == {"test_crash", "test_ledger", "test_one_run", "test_orthanc", "test_worker"}
     assert linked(105) == {"test_one_run", "test_orthanc", "test_worker"}  # logs; what Prefect keeps
     assert linked(107) == {"test_one_run"}  # what Orthanc notes beside an object
     assert set(LINKED) == {name for number in TESTS for name in linked(number)}
