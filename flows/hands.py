@@ -18,14 +18,14 @@ from prefect.states import Completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.desk import Desk
-from flows.errors import TransientError, foreseen
+from flows.errors import FlowsError, TransientError, foreseen
 from flows.inventory import Work, is_settled
 from flows.records import StudyOutcome
 from flows.run import WAITING, Elsewhere, Result, Waits
 from flows.sites import load_sites
 from flows.study import move
 
-__all__ = ["Hands", "hands", "moved", "task_runner"]
+__all__ = ["Hands", "hands", "moved", "plainly", "task_runner"]
 
 _SCHEDULER = "ENTWASH_DASK_SCHEDULER"
 _AT_ONCE = 32
@@ -48,6 +48,20 @@ def task_runner() -> TaskRunner[Any]:
 def hands(desk: Desk) -> Hands:
     """Return who does the work of a run at this desk."""
     return _cluster(desk) if os.environ.get(_SCHEDULER) else _here(desk)
+
+
+def plainly(desk: Desk) -> Hands:
+    """Return who does the work in this process without Prefect."""
+
+    def each(queue: deque[Work]) -> Iterator[tuple[Work, object]]:
+        while queue:
+            work = queue.popleft()
+            try:
+                yield work, moved(desk, work)
+            except FlowsError as error:
+                yield work, error
+
+    return each
 
 
 def _here(desk: Desk) -> Hands:

@@ -67,11 +67,11 @@ def faulty(orthanc: OrthancServer, fault: Fault) -> Iterator[Faulty]:
             self.end_headers()
             self.wfile.write(answer[1])
 
-        do_GET = do_POST = do_PUT = do_DELETE = _pass  # noqa: N815 - the names that http.server looks for
-
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler._pass)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

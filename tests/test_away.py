@@ -17,13 +17,14 @@ from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import AwayError
+from flows.hands import plainly
 from flows.look import Look
 from flows.orthanc import Attempts, Orthanc
 from flows.run import Tally
 from tests.faulty import BUSY, FULL, Fault, faulty
 from tests.hospital import Place, counts
 from tests.orthanc_server import OrthancServer
-from tests.plain_run import each, run
+from tests.plain_run import run
 
 IMAGES = 40
 QUICK = Attempts(pauses=(0.0, 0.05, 0.1))
@@ -142,7 +143,7 @@ def test_an_end_that_goes_away_for_longer_than_a_run_waits_costs_one_study_and_n
     with quick_desk(place) as desk:
         tally = Tally("north")
         opened: list[AwayError] = []
-        drain = Drain(desk, tally, each(desk), opened.append)
+        drain = Drain(desk, tally, plainly(desk), opened.append)
         drain.begin()
         found = Look(desk, thorough=True).find()
         place.cloud.stop()

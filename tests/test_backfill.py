@@ -29,13 +29,13 @@ from flows.backfill import Pace, backfill, move_all, works
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError, TerminalError
+from flows.hands import plainly
 from flows.inventory import Work
 from flows.look import Look
 from flows.run import Tally
 from flows.study import move
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts
-from tests.plain_run import each
 from tests.test_away import quick_desk
 
 ALWAYS = Window()
@@ -260,7 +260,7 @@ def test_a_backfill_ends_when_an_end_stays_away_and_leaves_the_rest_for_the_next
     with quick_desk(place) as desk:
         tally = Tally("north")
         try:
-            drain = Drain(desk, tally, by=each(desk), tell=lambda _: None)
+            drain = Drain(desk, tally, by=plainly(desk), tell=lambda _: None)
             move_all(desk, drain, tally, until_the_cloud_goes(desk))
         finally:
             place.cloud.start()

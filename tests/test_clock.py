@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Self
+from typing import ClassVar, Self
 
 import pytest
 
@@ -20,18 +20,21 @@ def visit(number: int, first: int = 0) -> list[bytes]:
     return [studies.to_bytes(image) for image in studies.ct(1, number, 1, IMAGES + 1, rows=16)[first : first + IMAGES]]
 
 
+class Clock(datetime):
+    """Tell a time that is wrong by what is set."""
+
+    wrong: ClassVar = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        moment = datetime.now(tz) + cls.wrong
+        return cls.fromtimestamp(moment.timestamp(), tz)
+
+
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> type[datetime]:
-    """Give every room that asks for the time another clock; it goes wrong by what is set."""
-
-    class Clock(datetime):
-        wrong = timedelta(0)
-
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            moment = datetime.now(tz) + cls.wrong
-            return cls.fromtimestamp(moment.timestamp(), tz)
-
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
+    """Give every room that asks for the time another clock; it is right until a test sets it."""
+    monkeypatch.setattr(Clock, "wrong", timedelta(0))
     for room in (inventory, look, outcome, study):
         monkeypatch.setattr(room, "datetime", Clock)
     defaults = Ledger.__init__.__kwdefaults__
@@ -47,21 +50,21 @@ def found_in_run(place: Place) -> list[str]:
 
 
 @pytest.mark.parametrize("first", [timedelta(days=-1), timedelta(days=7)])
-def test_a_clock_that_jumps_loses_and_doubles_nothing(place: Place, clock: type[datetime], first: timedelta) -> None:
+def test_a_clock_that_jumps_loses_and_doubles_nothing(place: Place, clock: type[Clock], first: timedelta) -> None:
     place.receive(visit(1))
     assert found_in_run(place) == ["loaded"]
 
-    clock.wrong = first  # type: ignore[attr-defined]  # of the class above
+    clock.wrong = first
     place.receive(visit(2))
     assert found_in_run(place) == ["loaded"]
     assert found_in_run(place) == []
 
-    clock.wrong = -first  # type: ignore[attr-defined]  # as above
+    clock.wrong = -first
     place.receive(visit(1, first=1))  # one of them is new
     assert found_in_run(place) == ["loaded"]
     assert found_in_run(place) == []
 
-    clock.wrong = timedelta(0)  # type: ignore[attr-defined]  # as above
+    clock.wrong = timedelta(0)
     assert found_in_run(place) == []
     balance = place.balance()
     assert (counts(place.cloud), balance.loaded, balance.in_flight, balance.balanced) == (7, 7, 0, True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -18,9 +16,8 @@ from flows.archive.window import Window
 from flows.backfill import Pace, move_all, window_of, works
 from flows.desk import Desk
 from flows.drain import Drain
-from flows.errors import FlowsError, SitesError
-from flows.hands import moved
-from flows.inventory import Work
+from flows.errors import SitesError
+from flows.hands import plainly
 from flows.patterns import checked_pattern
 from flows.run import Tally, recorded_run
 from flows.selectionrow import Modality
@@ -78,16 +75,13 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
     ):
         shown = progress.add_task("looking")
 
-        def each(queue: deque[Work]) -> Iterator[tuple[Work, object]]:
-            while queue:
-                work = queue.popleft()
-                try:
-                    yield work, moved(desk, work)
-                except FlowsError as error:
-                    yield work, error
-                progress.update(shown, description=_said(tally))
-
-        drain = Drain(desk, tally, by=each, tell=lambda error: messages.print(str(error), markup=False))
+        drain = Drain(
+            desk,
+            tally,
+            by=plainly(desk),
+            tell=lambda error: messages.print(str(error), markup=False),
+            moved=lambda _: progress.update(shown, description=_said(tally)),
+        )
         pace = Pace(desk, window, patiently=True, tell=lambda text: messages.print(f"{site}: {text}", markup=False))
         move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
     return tally
