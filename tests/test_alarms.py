@@ -15,11 +15,11 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # Prefect brings PyYAML, but no stubs for it
 
-from deployments.automations import FILE, SettingError, bring
+from deployments.automations import SettingError, automations, bring
 from deployments.demo import studies
 from deployments.demo.servers import PrefectServer
 from flows.hours import Hours
@@ -237,7 +237,7 @@ def test_the_automations_may_be_brought_again(station: Station) -> None:
     before = station.ask("/automations/filter", {})
     said = station.bring(ENTWASH_SILENT_HOURS=str(SILENT_SECONDS / 3600))
     after = station.ask("/automations/filter", {})
-    names = [row["name"] for row in yaml.safe_load(FILE.read_text())]
+    names = [one.name for one in automations([uuid4()])]
     assert sorted(one["name"] for one in after) == sorted(names)
     assert {one["id"] for one in after} == {one["id"] for one in before}
     assert said.strip() == f"Prefect has these automations now: {', '.join(names)}."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import ClassVar, Self
+from datetime import UTC, timedelta
 
 import pytest
 
 from deployments.demo import studies
 from flows import inventory, look, outcome, study
 from flows.ledger import Ledger
+from tests.clock import Clock
 from tests.hospital import Place, counts
 from tests.plain_run import run
 
@@ -18,17 +18,6 @@ IMAGES = 3
 
 def visit(number: int, first: int = 0) -> list[bytes]:
     return [studies.to_bytes(image) for image in studies.ct(1, number, 1, IMAGES + 1, rows=16)[first : first + IMAGES]]
-
-
-class Clock(datetime):
-    """Tell a time that is wrong by what is set."""
-
-    wrong: ClassVar = timedelta(0)
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Self:
-        moment = datetime.now(tz) + cls.wrong
-        return cls.fromtimestamp(moment.timestamp(), tz)
 
 
 @pytest.fixture

@@ -11,14 +11,12 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +25,7 @@ import pytest
 
 from deployments.demo import studies
 from deployments.demo.servers import PrefectServer, free_port
+from tests.faulty import Fault, Faulty, faulty
 from tests.hospital import PASSWORDS, Place, ask, emptied
 from tests.orthanc_server import OrthancServer
 
@@ -151,42 +150,15 @@ def unpacked(data: bytes) -> Iterator[bytes]:
                 continue
 
 
-@contextmanager
-def in_front_of(server: OrthancServer, mode: str, said: bytes) -> Iterator[str]:
-    """Stand between flow and hospital and spoil some answers: all that is said then is `said`."""
+def spoiling(mode: str, said: bytes) -> Fault:
+    """Spoil some answers of a hospital: all that is said then is `said`."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            spoiled = self.path.endswith("/file") if mode == "fails" else self.path.startswith(("/changes", "/studies"))
-            if spoiled:
-                self._say(500 if mode == "fails" else 200, said)
-                return
-            headers = {name: value for name, value in self.headers.items() if name != "Host"}
-            request = urllib.request.Request(server.url + self.path, headers=headers)  # noqa: S310 - our own server
-            try:
-                with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-                    self._say(answer.status, answer.read())
-            except urllib.error.HTTPError as error:
-                self._say(error.code, error.read())
+    def fault(_: Faulty, method: str, path: str) -> tuple[int, bytes] | None:
+        if mode == "fails":
+            return (500, said) if path.endswith("/file") else None
+        return (200, said) if method == "GET" and path.startswith(("/changes", "/studies")) else None
 
-        do_POST = do_GET  # noqa: N815 - the name that the base class looks for
-
-        def _say(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{proxy.server_port}"
-        proxy.shutdown()
-        thread.join()
+    return fault
 
 
 @pytest.fixture
@@ -244,10 +216,11 @@ def test_nothing_of_a_patient_is_kept_when_everything_fails(watched: Watched) ->
     assert not watched.run(BREAKING_LEDGER)
     # A hospital that fails for every file, or talks nonsense, and tells of its patients in doing so.
     for mode in ("fails", "talks nonsense"):
-        with in_front_of(place.hospital, mode, said) as url:
-            changed(place, hospital, url)
+        with faulty(place.hospital, spoiling(mode, said)) as amiss:
+            changed(place, hospital, amiss.url)
             watched.run()
-            changed(place, url, hospital)
+            changed(place, amiss.url, hospital)
+            assert amiss.refused
     # A cloud that is away.
     nobody = f"http://127.0.0.1:{free_port()}"
     changed(place, cloud, nobody)

@@ -24,6 +24,7 @@ from flows.patterns import fits
 from flows.records import StudyOutcome
 from flows.selection import Choice, choose
 from flows.study import move
+from tests.clock import Clock
 from tests.hospital import Place, ask, counts
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -274,12 +275,7 @@ def test_what_waits_lets_no_schedule_walk_through_the_inventory_again(
 
 def later(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """Set the clock of the rooms that look for work forward."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]  # a datetime is what is asked for
-            return datetime.now(tz) + timedelta(hours=hours)
-
+    monkeypatch.setattr(Clock, "wrong", timedelta(hours=hours))
     monkeypatch.setattr("flows.inventory.datetime", Clock)
     monkeypatch.setattr("flows.look.datetime", Clock)
 
