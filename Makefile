@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gate bench-engine bench-gate lint clean
+.PHONY: help setup demo test test-gate bench-engine bench-gate bench-latency lint clean
 
 help: ## List these targets
 	@echo "make demo               run the main job: two hospitals, one cloud, Prefect between them"
@@ -21,6 +21,7 @@ help: ## List these targets
 	@echo "make test-gate          have the gate find nothing wrong with ten thousand drawn instances (three minutes)"
 	@echo "make bench-engine       measure the engine beside others; FOLDERS=\"NAME=PATH …\" adds your own"
 	@echo "make bench-gate         measure engine, digests and gate together, in ms an instance; MARKDOWN=FILE too"
+	@echo "make bench-latency      measure how long a study takes from stable to loaded, by step (a quarter of an hour)"
 	@echo "make lint               ruff and mypy"
 	@echo "make clean              remove what demo and tests keep ($(STATE) and caches), not $(VENV)"
 	@echo
@@ -46,6 +47,10 @@ bench-engine: $(VENV)/.installed
 
 bench-gate: $(VENV)/.installed
 	@$(BIN)/python -m tests.bench_gate $(foreach one,$(FOLDERS),"$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
+
+bench-latency: $(VENV)/.installed
+	@$(BIN)/python -m deployments.demo.installation
+	@$(BIN)/python -m tests.bench_latency $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check

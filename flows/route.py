@@ -24,7 +24,7 @@ from flows.shown.run import Shown, shown
 from flows.sites import load_sites
 from flows.withdrawal import withdraw_forsaken
 
-_PAUSE = 2.0
+_PAUSE = 1.0
 """Seconds between two looks of a run that lingers: each is a question to the hospital."""
 
 

@@ -1,20 +1,20 @@
--- Rings at Prefect when a study has become stable: "there is work at this site", and nothing more.
--- At a site with release = "instance" it rings for arriving instances too, once in a few seconds at most.
+-- Rings at Prefect when instances arrive, once in a while, and when a study has become stable: "there is work at this
+-- site, or soon will be", and nothing more. The first ring starts a run, which needs seconds to begin; it is there when
+-- the study is stable, and finds it without another ring (docs/decisions/0022-a-run-before-the-work.md).
 -- The tags that Orthanc hands over name the patient, and its own identifiers are computed from them,
 -- so the event carries the site's name alone. A ring that gets lost costs minutes, not data: the
 -- schedule starts the same flow, and the flow asks Orthanc itself what there is to do.
 --
 -- Environment of Orthanc:
 --   ENTWASH_SITE              the site's name, as in the sites file
---   ENTWASH_RELEASE           instance, where the sites file says so; else nothing
 --   PREFECT_API_URL           such as https://prefect.example.org/api
 --   PREFECT_API_AUTH_STRING   user:password, where the Prefect server asks for it
 
 local SITE = os.getenv("ENTWASH_SITE") or ""
 local API_URL = string.gsub(os.getenv("PREFECT_API_URL") or "", "/+$", "")
 local CREDENTIALS = os.getenv("PREFECT_API_AUTH_STRING") or ""
-local BY_INSTANCE = os.getenv("ENTWASH_RELEASE") == "instance"
-local REST = 5 -- seconds between two rings for instances; what arrives in between is found by the next one
+local REST = 20 -- seconds between two rings for instances
+local LONGEST_REST = 300 -- seconds, to which it grows while nobody answers
 local TIMEOUT = 5 -- seconds; Orthanc receives nothing while Lua waits
 
 -- For machines without /dev/urandom. The address of a new table differs from process to process,
@@ -70,10 +70,11 @@ local function fault()
   return nil
 end
 
+-- Returns whether it was heard.
 local function ring()
   if fault() then
     print("doorbell not rung: " .. fault())
-    return
+    return false
   end
   if SetHttpTimeout then -- newer than Orthanc 1.10; there, HttpTimeout in the configuration limits the wait
     SetHttpTimeout(TIMEOUT)
@@ -87,20 +88,24 @@ local function ring()
   if answer == nil then
     print("doorbell not answered: see the line above for the cause. The schedule will bring the study.")
   end
+  return answer ~= nil
 end
 
 function OnStableStudy(studyId, tags, metadata)
   ring()
 end
 
-local rung = 0
+local rung = nil -- when it last rang for an instance
+local rest = REST
 
--- The last instances of a study may ring for nobody; they are found when it is stable, if not before.
 function OnStoredInstance(instanceId, tags, metadata, origin)
-  if BY_INSTANCE and os.difftime(os.time(), rung) >= REST then
-    rung = os.time()
-    ring()
+  local now = os.time()
+  -- A clock that is put back doesn't silence it: then the difference is negative.
+  if rung and os.difftime(now, rung) >= 0 and os.difftime(now, rung) < rest then
+    return
   end
+  rung = now
+  rest = ring() and REST or math.min(2 * rest, LONGEST_REST)
 end
 
 if fault() then
