@@ -57,9 +57,8 @@ class Site:
             self.prefect.call("POST", "/events", [event])
 
     def runs(self, *states: str) -> list[dict[str, str]]:
-        """Return the site's runs in these states; another hospital's are late for ever, for it has no worker."""
-        asked = {"flow_runs": {"state": {"type": {"any_": states}}}, "work_pools": {"name": {"any_": ["north"]}}}
-        return self.prefect.call("POST", "/flow_runs/filter", asked)
+        """Return the runs in these states."""
+        return self.prefect.call("POST", "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": states}}}})
 
     def is_resting(self) -> bool:
         """Tell whether no run works, and none is due."""
@@ -76,7 +75,7 @@ class Site:
 
 @contextmanager
 def served(folder: Path, *, stable_age: int, sweep_seconds: int, linger_seconds: int | None = None) -> Iterator[Site]:
-    """Start a hospital with its doorbell, a cloud, a Prefect server with prefect.yaml, and a worker.
+    """Start a hospital with its doorbell, a cloud, a Prefect server with the hospital's route, and a worker.
 
     Parameters
     ----------
@@ -94,9 +93,8 @@ def served(folder: Path, *, stable_age: int, sweep_seconds: int, linger_seconds:
             "north", "hospital", folder / "north", _PASSWORD, prefect_api_url=prefect.api_url, stable_age=stable_age
         )
         cloud = Orthanc("cloud", "cloud", folder / "cloud", _PASSWORD)
-        for pool in ("north", "south"):
-            prefect.create_work_pool(pool)
-        prefect.deploy(sweep_seconds=sweep_seconds, linger_seconds=linger_seconds)
+        prefect.create_work_pool("north")
+        prefect.deploy("north", sweep_seconds=sweep_seconds, linger_seconds=linger_seconds)
         with hospital, cloud:
             Key.generate(folder / "north.key")
             (folder / "sites.toml").write_text(

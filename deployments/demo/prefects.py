@@ -167,8 +167,8 @@ class PrefectServer(Startable):
         """Make a process work pool, or leave it as it should be."""
         self.command("work-pool", "create", name, "--type", "process", "--overwrite")
 
-    def deploy(self, *, sweep_seconds: int | None = None, linger_seconds: int | None = None) -> None:
-        """Deploy all of prefect.yaml, with other times for sweep and doorbell where they are given.
+    def deploy(self, *names: str, sweep_seconds: int | None = None, linger_seconds: int | None = None) -> None:
+        """Deploy these of prefect.yaml, or all, with other times for sweep and doorbell where they are given.
 
         Prefect reads them before it fills in variables, so shorter ones need a changed copy.
         """
@@ -176,7 +176,8 @@ class PrefectServer(Startable):
         if sweep_seconds is not None or linger_seconds is not None:
             file = self.home / "prefect.yaml"
             file.write_text(with_times(CHECKOUT / "prefect.yaml", sweep_seconds, linger_seconds))
-        self.command("deploy", "--all", "--prefect-file", str(file))
+        which = [part for name in names for part in ("--name", name)] or ["--all"]
+        self.command("deploy", *which, "--prefect-file", str(file))
 
     def clear_runs(self, pool: str) -> int:
         """Forget what a worker that is gone left behind, and return how many runs that were.
