@@ -25,6 +25,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what is recorded, append-only, a file a record      ledger, records
     a record as columns, and back                       columns
     looked up in the records: what is settled, links    settled, links
+    records of runs of earlier days, in one file a day  packing
     the tables that people query                        lineage, database  tables/lineage.sql
     many requests at once                               threads
     where a site's studies stand, quickly, in numbers   standing

@@ -26,6 +26,7 @@ from flows import database, lineage
 from flows.columns import Record, columns
 from flows.errors import LedgerError
 from flows.links import Links
+from flows.packing import pack
 from flows.records import (
     KINDS,
     Early,
@@ -236,6 +237,14 @@ class Ledger:
                 self._links.refresh()
                 self._knows_all_links = True
             return self._links.beside(links)
+
+    def pack(self) -> int:
+        """Put the records of runs of each day before yesterday together in one file; return how many that saved.
+
+        A worker whose clock is behind may still write records of yesterday.
+        """
+        with self._lock, self._guarded("packed"):
+            return pack(self._connection, self.directory / "runs", (self._clock() - timedelta(days=1)).date())
 
     def close(self) -> None:
         """Release the memory of the ledger's own databases; files need no closing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,6 +26,7 @@ from flows.records import KINDS
 __all__ = ["Balance", "balance", "build", "connect", "rows"]
 
 _FILE: Final = "lineage.duckdb"
+_PACKED: Final = (0.1, 0.3, 1.0)  # seconds; packing a day takes less
 _STORAGE: Final = "v1.5.0"  # the oldest DuckDB that opens the file; newer ones open it too
 
 
@@ -95,16 +97,16 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
     if not all((directory / kind).is_dir() for kind in KINDS):
         raise LedgerError("there is no ledger in that folder: check [lineage] in the sites file, or run a site once")
     connection = database.connect()
-    connection.execute(_views(directory))
-    # Records never change, so what DuckDB learned about a file stays true.
+    # Records never change, so what DuckDB learned about a file stays true, and a view over a view opens none again.
     connection.execute("SET parquet_metadata_cache = true")
+    _asked(connection, _views(directory))
     connection.execute("SET lock_configuration = true")
     return connection
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of a query, each as a dictionary by column name."""
-    answer = connection.execute(sql, list(parameters))
+    answer = _asked(connection, sql, parameters)
     names = [column[0] for column in answer.description or ()]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
@@ -135,6 +137,18 @@ def balance(connection: duckdb.DuckDBPyConnection, site: str | None = None) -> B
         [site],
     )
     return Balance(**total)
+
+
+def _asked(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()
+) -> duckdb.DuckDBPyConnection:
+    """Put a question, and again if a file was packed between its listing and its reading."""
+    for pause in _PACKED:
+        try:
+            return connection.execute(sql, list(parameters))
+        except duckdb.IOException:
+            time.sleep(pause)
+    return connection.execute(sql, list(parameters))
 
 
 def _views(directory: Path) -> str:

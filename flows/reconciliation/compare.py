@@ -101,6 +101,7 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
             closed=tuple(inventories.closed()),
         )
         desk.ledger.reconciled(record)
+        desk.ledger.pack()
         result = Reconciled(record, inventories.differences(), inventories.gone())
         if healer:
             _heal(desk, inventories, result, healer)
