@@ -92,7 +92,7 @@ def backfill(
         pace = Pace(desk, hours)
         move_all(desk, Drain(desk, tally, tell=Shown(site).stopped), tally, pace.paced(works(desk, criteria)))
         said = "the window closed; the next start goes on from here" if pace.is_over else "all that was meant was tried"
-        get_run_logger().info("%s: %d studies settled, %d wait; %s", site, tally.studies, len(tally.waiting), said)
+        get_run_logger().info("%s: %s; %s", site, tally.said, said)
         return tally.ending()
 
 

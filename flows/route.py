@@ -53,6 +53,7 @@ def route(site: str, trigger: Trigger = "manual", linger: int = 0) -> State[Any]
             _drain(desk, tally, trigger, run, linger)
         except TransientError as error:
             tally.stops(error)
+        get_run_logger().info("%s: %s", site, tally.said)
         return tally.ending()
 
 

@@ -108,6 +108,13 @@ class Tally:
         """Tell whether the next run has to find again what this one found."""
         return bool(self.waiting or self.elsewhere)
 
+    @property
+    def said(self) -> str:
+        """Say in a line what the run did."""
+        studies = f"{self.studies} {'study' if self.studies == 1 else 'studies'} settled"
+        waiting = f", {len(self.waiting)} wait" if self.waiting else ""
+        return f"{studies}: {self.loaded:,} instances loaded, {self.held:,} stay{waiting}"
+
     def ending(self) -> State[Any] | None:
         """Return the state that the run ends in: `Waiting` if it left something for which nobody has to act.
 

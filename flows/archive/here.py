@@ -61,7 +61,7 @@ def run(
         _show(known, site, criteria)
         return True
     tally = _move(known, site, criteria, hours)
-    messages.print(f"{site}: {_said(tally)}, {tally.loaded} instances loaded, {tally.held} held", markup=False)
+    messages.print(f"{site}: {tally.said}", markup=False)
     if tally.errors:
         messages.print(str(tally.errors[0]), markup=False)
     return not (tally.errors or tally.is_incomplete)
@@ -80,15 +80,11 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
             tally,
             by=plainly(desk),
             tell=lambda error: messages.print(str(error), markup=False),
-            moved=lambda _: progress.update(shown, description=_said(tally)),
+            moved=lambda _: progress.update(shown, description=tally.said),
         )
         pace = Pace(desk, window, patiently=True, tell=lambda text: messages.print(f"{site}: {text}", markup=False))
         move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
     return tally
-
-
-def _said(tally: Tally) -> str:
-    return f"{tally.studies} studies settled, {len(tally.waiting)} wait"
 
 
 def _show(sites: Sites, site: str, criteria: Criteria) -> None:

@@ -42,6 +42,8 @@ def reconcile(
     _print(rows(result))
     if len(result.differences) > MOST:
         messages.print("the table `differences` of the lineage has them all", markup=False)
+    if result.left and not heal:
+        messages.print("nothing was mended, as --no-heal asks; of a reconciliation that mends holds:", markup=False)
     for todo in dict.fromkeys(f"{one.kind}: {advice(one)}" for one in result.left):
         messages.print(todo, markup=False)
     for why in dict.fromkeys(map(str, result.errors)):
