@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +27,7 @@ from deployments.demo.servers import PrefectServer
 from flows.hours import Hours
 from tests.hospital import PASSWORDS, Place, emptied, passwords_in_the_environment
 from tests.ledgers import delivery, outcome, seen
+from tests.mailbox import Mailbox, mailbox
 from tests.orthanc_server import OrthancServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +83,7 @@ class Station:
 
     prefect: PrefectServer
     called: Called
+    mailed: Mailbox
 
     def python(self, *arguments: str, **variables: str) -> str:
         """Run Python with this server's variables, and return what it printed."""
@@ -102,7 +106,10 @@ class Station:
 
     def bring(self, **variables: str) -> str:
         """Bring the automations."""
-        return self.python("-m", "deployments.automations", ENTWASH_ALARM_WEBHOOK=self.called.url, **variables)
+        # Without TLS, and with a password that a test can look for.
+        mail = f"mailto://127.0.0.1:{self.mailed.port}?from=north@example.org&to=night@example.org&mode=insecure"
+        addresses = {"ENTWASH_ALARM_WEBHOOK": self.called.url, "ENTWASH_ALARM_MAIL": f"{mail}&name=a-secret-token"}
+        return self.python("-m", "deployments.automations", **addresses, **variables)
 
     def ask(self, path: str, body: object) -> Any:
         """Ask the server's API."""
@@ -118,8 +125,9 @@ def wait_until(ready: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    with listening() as called, PrefectServer(tmp_path_factory.mktemp("station") / "prefect") as prefect:
-        there = Station(prefect, called)
+    home = tmp_path_factory.mktemp("station") / "prefect"
+    with listening() as called, mailbox() as mailed, PrefectServer(home) as prefect:
+        there = Station(prefect, called, mailed)
         there.bring()
         yield there
 
@@ -211,6 +219,18 @@ def test_an_opened_breaker_is_told(station: Station) -> None:
     assert "north: the breaker of cloud opened (disk-full)." in text
 
 
+def test_whoever_is_called_by_mail_reads_the_same(station: Station) -> None:
+    text = station.called.wait("has stopped")
+
+    wait_until(lambda: any("has stopped" in message["subject"] for message in station.mailed.messages))
+
+    (message,) = (one for one in station.mailed.messages if "has stopped" in one["subject"])
+    body = message.get_body(("html", "plain"))
+    assert message["to"] == "night@example.org"
+    assert body is not None
+    assert f"{message['subject']}\n" + html.unescape(body.get_content()).strip() == text
+
+
 REFUSING = """
 from flows.shown import alarms, page, run, table
 
@@ -245,7 +265,7 @@ def test_the_automations_may_be_brought_again(station: Station) -> None:
 
 def test_the_address_is_shown_to_nobody(station: Station) -> None:
     shown = json.dumps([station.ask("/block_documents/filter", {}), station.ask("/automations/filter", {})])
-    assert "entwash-alarm-webhook" in shown
+    assert {"entwash-alarm-webhook", "entwash-alarm-mail"} <= set(re.findall(r"entwash-alarm-\w+", shown))
     assert "a-secret-token" not in shown
     assert b"a-secret-token" not in station.prefect.database.read_bytes()
 
