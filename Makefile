@@ -6,6 +6,7 @@ DATA ?=
 FOLDERS ?=
 JOBS ?= 2
 MARKDOWN ?=
+ORTHANC ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +19,7 @@ help: ## List these targets
 	@echo "make demo DATA=FOLDER   the same with a folder of real DICOM files"
 	@echo "make setup              make the environment: $(VENV), with the entwash command in it"
 	@echo "make test               run the whole test suite"
+	@echo "make test ORTHANC=FILE  and what needs servers once more, on that Orthanc beside the installed one"
 	@echo "make test-gate          have the gate find nothing wrong with ten thousand drawn instances (three minutes)"
 	@echo "make bench-engine       measure the engine beside others; FOLDERS=\"NAME=PATH …\" adds your own"
 	@echo "make bench-gate         measure engine, digests and gate together, in ms an instance; MARKDOWN=FILE too"
@@ -38,6 +40,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	@$(BIN)/python -m deployments.demo.installation
 	@$(BIN)/python -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder
+	@$(if $(ORTHANC),ENTWASH_ORTHANC="$(ORTHANC)" $(BIN)/python -m pytest -m servers --numprocesses "$(JOBS)" --dist loadfile)
 
 test-gate: $(VENV)/.installed
 	@GATE_EXAMPLES=10000 $(BIN)/python -m pytest tests/test_gate_no_false_alarm.py --durations=1

@@ -12,7 +12,11 @@ from tests.orthanc_server import OrthancServer
 
 SERVERS = {
     "test_alarms",
+    "test_away",
     "test_backfill",
+    "test_clock",
+    "test_cluster",
+    "test_crash",
     "test_demo",
     "test_deployments",
     "test_early",
@@ -20,11 +24,14 @@ SERVERS = {
     "test_hold_modes",
     "test_late",
     "test_ledger",
+    "test_look",
     "test_one_run",
     "test_orthanc",
     "test_patient_stays_home",
     "test_reconciliation",
     "test_selection",
+    "test_system",
+    "test_together",
     "test_worker",
 }
 """Modules that start servers or many processes, and take longest."""
@@ -32,6 +39,9 @@ SERVERS = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the modules of :data:`SERVERS`, so that no test process ends with a long one alone."""
+    for item in items:
+        if item.path.stem in SERVERS:
+            item.add_marker("servers")
     items.sort(key=lambda item: item.path.stem not in SERVERS)
 
 

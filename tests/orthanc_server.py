@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +14,7 @@ from typing import Any, Self
 import urllib3
 from pydantic import SecretStr
 
+from deployments.demo.installation import find_orthanc
 from flows.sites import Server
 
 USERNAME, PASSWORD = "tester", "only-for-tests"
@@ -73,11 +72,7 @@ class OrthancServer:
 
     def start(self) -> Self:
         """Start it and wait until it answers."""
-        program = (
-            os.environ.get("ENTWASH_TEST_ORTHANC")  # another version than the installed one
-            or shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-            or shutil.which("Orthanc")
-        )
+        program = find_orthanc()
         if program is None:
             raise RuntimeError("This test needs Orthanc: install it with `apt-get install orthanc`")
         with self.log.open("ab") as log:

@@ -37,7 +37,12 @@ apt-get install -y --no-install-recommends dcmtk
 
 
 def find_orthanc() -> Path | None:
-    """Return Orthanc's program, or None. /usr/sbin is looked at too: it isn't on everybody's PATH."""
+    """Return Orthanc's program, or None: what ENTWASH_ORTHANC names, or the one that is installed.
+
+    /usr/sbin is looked at too: it isn't on everybody's PATH.
+    """
+    if named := os.environ.get("ENTWASH_ORTHANC"):
+        return Path(named)
     found = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin")
     return Path(found) if found else None
 
