@@ -12,7 +12,6 @@ import pytest
 from prefect.settings import Settings
 
 from deployments.automations import automations
-from flows.shown import page
 from flows.shown.alarms import Kind
 from tests.folders import entwash
 
@@ -57,10 +56,6 @@ def test_the_servers_settings_are_those_of_this_prefect(monkeypatch: pytest.Monk
 def test_the_page_names_commands_that_there_are() -> None:
     for command in set(re.findall(r"`entwash ([a-z]+(?: [a-z]+)?)", PAGE)):
         assert entwash(*command.split(), "--help").exit_code == 0
-
-
-def test_the_page_says_up_to_how_many_studies_references_are_counted() -> None:
-    assert f"up to {page.MOST_RECORDS:,} studies" in PAGE
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from deployments.demo import studies
+from flows import lineage
 from flows.desk import Desk
 from flows.inventory import find_work
 from flows.run import Tally
@@ -120,30 +121,37 @@ def test_a_note_that_cannot_be_read_is_written_anew(desk: Desk, left: list[dict[
     assert "started: never" in left[-1]["markdown"]
 
 
-def test_references_that_wait_are_counted_once_a_day_by_the_schedule(
-    place: Place, desk: Desk, left: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place.receive(instance.data for instance in studies.north() if instance.modality != "CT")
+def test_what_a_reconciliation_found_stands_on_the_page(place: Place, desk: Desk, left: list[dict[str, Any]]) -> None:
+    pointing = [instance.data for instance in studies.north() if instance.modality == "RTSTRUCT"]
+    assert pointing
+    place.receive(pointing)
     for work in find_work(desk, set()):
         move(desk, work)
     renew(desk, "schedule", busy=True)
     assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
-    grown_older(desk, page.RENEWED_AFTER)
-    renew(desk, "schedule", busy=False)
-    assert "references that wait for their target: 0 (counted" in left[-1]["markdown"]
+    assert "- last reconciliation: never" in left[-1]["markdown"]
 
-    monkeypatch.setattr(page, "_PENDING", "SELECT 1 / 0 WHERE ? <> ?")  # whoever counts again fails
-    grown_older(desk, page.RENEWED_AFTER)
-    renew(desk, "schedule", busy=False)
-    assert "(counted" in left[-1]["markdown"]
+    page.compared(desk, 2)
+    renew(desk, "schedule", busy=True)
+
+    with lineage.connect(desk.ledger.directory) as tables:
+        (row,) = lineage.rows(tables, "SELECT coalesce(sum(targets), 0)::BIGINT AS targets FROM pending_by_site")
+    assert f"references that wait for their target: {row['targets']}" in left[-1]["markdown"]
+    assert "- last reconciliation: 0 minutes ago" in left[-1]["markdown"]
+    assert "- differences that it left: 2: the artifact `reconcile-north` names them" in left[-1]["markdown"]
 
 
-def test_in_a_large_ledger_the_page_names_the_query_instead(
+def test_a_run_that_renews_the_page_beside_a_reconciliation_leaves_its_note(
     desk: Desk, left: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page, "MOST_RECORDS", 0)
-    renew(desk, "schedule", busy=False)
-    assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
+    def publish(**one: Any) -> None:
+        left.append(one)
+        page.compared(desk, 3)
+
+    monkeypatch.setattr(page, "create_markdown_artifact", publish)
+    renew(desk, "schedule", busy=True)
+    renew(desk, "schedule", busy=True)
+    assert "- differences that it left: 3" in left[-1]["markdown"]
 
 
 def test_a_runs_table_has_a_query_for_each_study_that_the_lineage_tables_answer(

@@ -56,6 +56,7 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
     from flows.reconcile import healed  # noqa: PLC0415 - Prefect takes a second to load
     from flows.reconciliation.compare import reconciled  # noqa: PLC0415 - as above
     from flows.run import recorded_run  # noqa: PLC0415 - as above
+    from flows.shown import page  # noqa: PLC0415 - as above
     from flows.sites import load_sites  # noqa: PLC0415 - as above
 
     def healer(_work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
@@ -70,6 +71,7 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
         result = reconciled(desk, sites.names, healer if heal else None)
         tally.outcomes += result.healed.values()
         tally.errors += result.errors
+        page.compared(desk, len(result.left))
     return result
 
 

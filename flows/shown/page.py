@@ -1,7 +1,7 @@
 """The page of a site: where everything stands today, in one artifact that every run renews.
 
 What it says comes from numbers that are quick to have (:mod:`flows.standing`). References that wait need the whole
-ledger, so they are counted once a day, by a run that the schedule started, and only while that takes seconds.
+ledger, so the nightly reconciliation counts them, which has all night.
 """
 
 from __future__ import annotations
@@ -10,26 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-import duckdb
 from prefect.artifacts import create_markdown_artifact
 
-from flows import notes
+from flows import lineage, notes
 from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.lineage import Balance
 from flows.records import Trigger
 from flows.standing import Standing
 
-__all__ = ["Note", "noted", "rendered", "renew"]
+__all__ = ["Compared", "Note", "compared", "noted", "rendered", "renew"]
 
 RENEWED_AFTER: Final = timedelta(minutes=15)
 """How old a page may be before a run that did nothing renews it."""
-COUNTED_AFTER: Final = timedelta(days=1)
-"""How old the number of waiting references may be."""
-MOST_RECORDS: Final = 5000
-"""Of studies, up to which a run counts the references that wait: some 3 ms each."""
 
 _LATELY: Final = timedelta(days=7)
 _PENDING: Final = """
@@ -44,19 +39,37 @@ class Note:
 
     Attributes
     ----------
-    renewed, rang, counted : str
-        When the page was renewed, when a doorbell last started a run, and when references were counted; "" if never.
-    pending : int
-        References that waited then.
-    pending_since : str
-        Since when the oldest of them.
+    renewed, rang : str
+        When the page was renewed, and when a doorbell last started a run; "" if never.
     """
 
     renewed: str = ""
     rang: str = ""
-    counted: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What a reconciliation leaves for the page, in a note of its own: runs go on meanwhile, and write theirs.
+
+    Attributes
+    ----------
+    at : str
+        When it ended, UTC, in ISO 8601; "" if there was none.
+    differences : int
+        What it found and left for a person or for the next.
+    pending : int
+        References that waited for their target then.
+    pending_since : str
+        Since when the oldest of them.
+    """
+
+    at: str = ""
+    differences: int = 0
     pending: int = 0
     pending_since: str = ""
+
+
+_Noted = TypeVar("_Noted", Note, Compared)
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,8 @@ class _Facts:
     held: Mapping[str, int]
     found: Mapping[str, int]
     breakers: Mapping[str, datetime]
-    note: Note
+    rang: datetime | None
+    compared: Compared
 
 
 def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
@@ -88,13 +102,11 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
         The site's balance, of all its studies; None where it was not time.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    path = desk.ledger.directory / ".pages" / f"{desk.site}.json"
-    note = noted(path)
+    path = _path(desk, "")
+    note = noted(path, Note)
     if trigger == "doorbell":
         note = replace(note, rang=now.isoformat())
     is_time = busy or _is_older(note.renewed, now, RENEWED_AFTER)
-    if is_time and trigger == "schedule" and not busy and _is_older(note.counted, now, COUNTED_AFTER):
-        note = _counted(desk, note, now)
     balance = None
     if is_time:
         note = replace(note, renewed=now.isoformat())
@@ -109,7 +121,8 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
                 held=standing.held(),
                 found=standing.found(now - _LATELY),
                 breakers={end: at.astimezone(UTC).replace(tzinfo=None) for end, at in opened_at(desk).items()},
-                note=note,
+                rang=_time(note.rang),
+                compared=noted(_path(desk, "-compared"), Compared),
             )
         create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
     if trigger == "doorbell" or is_time:
@@ -117,12 +130,33 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
     return balance
 
 
-def noted(path: Path) -> Note:
+def compared(desk: Desk, differences: int) -> None:
+    """Note for the page that a reconciliation ended and what it left, and count the references that wait.
+
+    Raises
+    ------
+    duckdb.Error
+        The tables cannot be read.
+    LedgerError
+        The note cannot be written.
+    """
+    with lineage.connect(desk.ledger.directory) as tables:
+        ((targets, since),) = tables.execute(_PENDING, [desk.site, desk.project]).fetchall()
+    found = Compared(
+        at=datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        differences=differences,
+        pending=targets or 0,
+        pending_since=since.isoformat() if since else "",
+    )
+    notes.leave(_path(desk, "-compared"), asdict(found))
+
+
+def noted(path: Path, kind: type[_Noted]) -> _Noted:
     """Return what was noted last; an empty note if there is none that can be read."""
     try:
-        return Note(**notes.left(path))
+        return kind(**notes.left(path))
     except TypeError:
-        return Note()
+        return kind()
 
 
 def rendered(facts: _Facts) -> str:
@@ -151,14 +185,13 @@ def _balance(facts: _Facts) -> Iterator[str]:
 
 
 def _waiting(facts: _Facts) -> Iterator[str]:
-    note = facts.note
+    compared = facts.compared
     yield "## What waits"
     yield ""
     yield f"- oldest study in flight: {_since(facts.oldest_in_flight, facts.now) if facts.total.in_flight else 'none'}"
-    if note.counted:
-        oldest = f", the oldest {_since(_time(note.pending_since), facts.now)}" if note.pending else ""
-        counted = _clock(datetime.fromisoformat(note.counted))
-        yield f"- references that wait for their target: {note.pending:,}{oldest} (counted {counted} UTC)"
+    if at := _time(compared.at):
+        oldest = f", the oldest {_since(_time(compared.pending_since), facts.now)}" if compared.pending else ""
+        yield f"- references that wait for their target: {compared.pending:,}{oldest} (counted {_clock(at)} UTC)"
     else:
         yield f"- references that wait for their target: `FROM pending_by_site WHERE site = '{facts.site}';`"
 
@@ -170,6 +203,16 @@ def _ends(facts: _Facts) -> Iterator[str]:
         yield "No breaker is open."
     for end, at in facts.breakers.items():
         yield f"- **the breaker of [{end}] is open** since {_since(at, facts.now)}: what is for it waits in flight"
+
+
+def _compared(facts: _Facts) -> Iterator[str]:
+    compared = facts.compared
+    yield "## Hospital, ledger and cloud compared"
+    yield ""
+    yield f"- last reconciliation: {_since(_time(compared.at), facts.now)}"
+    if compared.at:
+        named = f": the artifact `reconcile-{facts.site}` names them" if compared.differences else ""
+        yield f"- differences that it left: {compared.differences:,}{named}"
 
 
 def _held(facts: _Facts) -> Iterator[str]:
@@ -189,7 +232,7 @@ def _finding(facts: _Facts) -> Iterator[str]:
     found = facts.found
     new = sum(count for by, count in found.items() if by != "retry")
     swept = found.get("sweep", 0)
-    rang = _since(_time(facts.note.rang), facts.now)
+    rang = _since(facts.rang, facts.now)
     yield "## How studies are found"
     yield ""
     yield f"- last run that a doorbell started: {rang}"
@@ -197,18 +240,18 @@ def _finding(facts: _Facts) -> Iterator[str]:
     yield f"- found by the sweep alone, in seven days: {share}"
 
 
-_SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (_balance, _waiting, _ends, _held, _finding)
+_SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (
+    _balance,
+    _waiting,
+    _ends,
+    _held,
+    _finding,
+    _compared,
+)
 
 
-def _counted(desk: Desk, note: Note, now: datetime) -> Note:
-    """Count the references that wait, unless the ledger is too large to do it by the way."""
-    if sum(1 for _ in (desk.ledger.directory / "studies").iterdir()) > MOST_RECORDS:
-        return replace(note, counted="")
-    with duckdb.connect(str(desk.ledger.lineage_file), read_only=True) as tables:
-        targets, since = tables.execute(_PENDING, [desk.site, desk.project]).fetchall()[0]
-    return replace(
-        note, counted=now.isoformat(), pending=targets or 0, pending_since=since.isoformat() if since else ""
-    )
+def _path(desk: Desk, end: str) -> Path:
+    return desk.ledger.directory / ".pages" / f"{desk.site}{end}.json"
 
 
 def _is_older(then: str, now: datetime, age: timedelta) -> bool:
