@@ -42,6 +42,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what was there before the site was connected        backfill, archive, archive.command
     backfill: which studies it means, what it would do  archive.criteria, archive.plan
     backfill: when it may work; without Prefect         archive.window, archive.here
+    backfill: how far it is, in Prefect                 archive.progress
     the nightly comparison of hospital, ledger, cloud   reconcile, reconciliation, reconciliation.compare
     reconciliation: the three side by side              reconciliation.inventories  tables/reconcile.sql
     reconciliation: what the two ends say               reconciliation.hospital, reconciliation.cloud

@@ -18,6 +18,7 @@ from prefect.client.schemas import State
 
 from flows.archive.criteria import Criteria, patients_in
 from flows.archive.plan import plan
+from flows.archive.progress import Progress
 from flows.archive.window import Window
 from flows.desk import Desk
 from flows.drain import Drain
@@ -32,6 +33,8 @@ from flows.sites import Site, listed, load_sites
 __all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 
 _List = TypeVar("_List")
+_OVER = "The window closed; the next start goes on from here."
+_ALL = "All that was meant was tried."
 _AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
 _LOOK_AGAIN = 1.0  # seconds, while the live route works
 _LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
@@ -89,10 +92,15 @@ def backfill(
         create_table_artifact(key=f"backfill-{site}", table=table, description=f"**{site}**: what a backfill would do.")
         return None
     with recorded_run(sites, site, "backfill") as (desk, tally):
-        pace = Pace(desk, hours)
-        move_all(desk, Drain(desk, tally, tell=Shown(site).stopped), tally, pace.paced(works(desk, criteria)))
-        said = "the window closed; the next start goes on from here" if pace.is_over else "all that was meant was tried"
-        get_run_logger().info("%s: %s; %s", site, tally.said, said)
+        pace, progress = Pace(desk, hours), Progress(desk, tally)
+        drain = Drain(desk, tally, tell=Shown(site).stopped, moved=progress.moved)
+        said = "It ended too soon: see the run's log."
+        try:
+            move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
+            said = _OVER if pace.is_over else _ALL
+        finally:
+            get_run_logger().info("%s: %s. %s", site, tally.said, said)
+            progress.show(said)
         return tally.ending()
 
 

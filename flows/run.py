@@ -53,12 +53,16 @@ class Tally:
     waiting: list[Work] = field(default_factory=list)
     elsewhere: list[Work] = field(default_factory=list)
     errors: list[FlowsError] = field(default_factory=list)
+    untold: Counter[str] = field(default_factory=Counter)
+    """Studies that were held, by their commonest code, and of which nobody was told yet."""
     _forgotten: Counter[str] = field(default_factory=Counter)
 
     def counts(self, work: Work, result: object) -> None:
         """Count a study by what became of it; whatever is no result is what went wrong."""
         if isinstance(result, StudyOutcome):
             self.outcomes.append(result)
+            if result.status == "held":
+                self.untold[result.reason] += 1
         elif isinstance(result, Elsewhere):
             self.elsewhere.append(work)
         elif not isinstance(result, Settled):

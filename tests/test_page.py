@@ -14,6 +14,8 @@ import pytest
 
 from deployments.demo import studies
 from flows import lineage
+from flows.archive import progress
+from flows.archive.progress import Progress
 from flows.desk import Desk
 from flows.inventory import find_work
 from flows.run import Tally
@@ -152,6 +154,34 @@ def test_a_run_that_renews_the_page_beside_a_reconciliation_leaves_its_note(
     renew(desk, "schedule", busy=True)
     renew(desk, "schedule", busy=True)
     assert "- differences that it left: 3" in left[-1]["markdown"]
+
+
+def test_a_backfill_shows_now_and_then_how_far_it_is_and_tells_of_a_held_study_once(
+    place: Place, desk: Desk, left: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(shown, "alarm", lambda _, kind, **counts: told.append((kind, counts)))
+    monkeypatch.setattr(progress, "create_markdown_artifact", lambda **one: left.append(one))
+    place.receive([*CT, *HELD])
+    tally = Tally("north")
+    shows = Progress(desk, tally)
+    for work in find_work(desk, set()):
+        tally.counts(work, move(desk, work))
+        tally.forget()
+        shows.moved(work)
+    assert (left, told) == ([], [])
+
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    shows.moved(work)
+    shows.show("All that was meant was tried.")
+
+    said = [one["markdown"] for one in left if one["key"] == "backfill-progress-north"]
+    assert said == [
+        "**north**, backfill: 2 studies settled: 3 instances loaded, 1 stay, in 0.0 h. It goes on.",
+        "**north**, backfill: 2 studies settled: 3 instances loaded, 1 stay, in 0.0 h. All that was meant was tried.",
+    ]
+    assert [one["key"] for one in left].count("site-north") == 2
+    assert told == [("held", {"studies": 1, "codes": "burned-in-risk"})]
 
 
 def test_a_runs_table_has_a_query_for_each_study_that_the_lineage_tables_answer(

@@ -27,7 +27,7 @@ from flows.shown import page
 from flows.shown.alarms import alarm, harmless
 from flows.shown.table import publish
 
-__all__ = ["Shown", "shown"]
+__all__ = ["Shown", "shown", "told"]
 
 EVERY: Final = 5.0
 """Seconds between two updates of the progress: each is a call to the server and a row in its database."""
@@ -119,21 +119,26 @@ def shown(desk: Desk, tally: Tally, trigger: Trigger, busy: Hours) -> Iterator[S
         run.over()
         with harmless("the run's table"):
             publish(desk, tally, run.seconds)
-        did = bool(tally.outcomes or tally.waiting)
-        with harmless("the page of the site"):
-            balance = page.renew(desk, trigger, busy=did)
-            if balance and not balance.balanced:
-                alarm(desk.site, "unbalanced", studies=balance.unbalanced, unproven=balance.unproven)
-        _alarms(run, tally, is_resting=trigger == "schedule" and not busy.include(datetime.now().astimezone()))
+        told(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting))
+        if run.new:
+            alarm(run.site, "arrived", studies=run.new)
+        elif trigger == "schedule" and not busy.include(datetime.now().astimezone()):
+            alarm(run.site, "resting")
 
 
-def _alarms(run: Shown, tally: Tally, *, is_resting: bool) -> None:
-    """Tell Prefect what happened, each thing once a run."""
-    held = [outcome for outcome in tally.outcomes if outcome.status == "held"]
-    if held:
-        codes = ", ".join(sorted({outcome.reason for outcome in held}))
-        alarm(run.site, "held", studies=len(held), instances=tally.held, codes=codes)
-    if run.new:
-        alarm(run.site, "arrived", studies=run.new)
-    elif is_resting:
-        alarm(run.site, "resting")
+def told(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -> None:
+    """Renew the page of a site, and tell Prefect of what was held, once, and of a ledger that does not balance.
+
+    Parameters
+    ----------
+    busy : bool
+        Whether the run had something to do.
+    """
+    with harmless("the page of the site"):
+        balance = page.renew(desk, trigger, busy=busy)
+        if balance and not balance.balanced:
+            alarm(desk.site, "unbalanced", studies=balance.unbalanced, unproven=balance.unproven)
+    if tally.untold:
+        codes = ", ".join(sorted(tally.untold))
+        alarm(desk.site, "held", studies=tally.untold.total(), codes=codes)
+        tally.untold.clear()
