@@ -69,7 +69,7 @@ def test_a_worker_killed_in_the_middle_of_a_study_loses_and_doubles_nothing(site
     # Left alone, the dead run's slot is free when its lease is over, five minutes later: too long for a test.
     site.worker.start(clear=True)
 
-    wait(lambda: site.balanced(310))
+    wait(lambda: site.balanced(310) and site.is_resting())
     assert site.in_cloud() == 310
     with lineage.connect(site.folder / "lineage") as tables:
         (unfinished,) = lineage.rows(tables, "SELECT count(*) AS n FROM runs WHERE state = 'started'")
