@@ -10,9 +10,8 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what a run at one site works with                   desk
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
-    which studies leave at all, and which wait          selection, selectionrow
+    which studies leave at all, and which wait          selection
     what one run notes down for the next                notes
-    patterns of descriptions                            patterns
     who works at what, so that nothing is done twice    leases
     one study, from the hospital to the cloud           study
     what leaves while its study still arrives           early
@@ -22,19 +21,20 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what the cloud has of a study that comes again      copies
     what was loaded before, as the gate asks for it     earlier
     the outcome of a study, put together                outcome
-    what is recorded, append-only, a file a record      ledger, records
-    a record as columns, and back                       columns
-    looked up in the records: what is settled, links    settled, links
-    records of runs of earlier days, in one file a day  packing
-    the tables that people query                        lineage, database  tables/lineage.sql
+    what is recorded, append-only, a file a record      ledger, ledger.book, ledger.records
+    a record as columns, and back                       ledger.columns
+    looked up in the records: what is settled, links    ledger.settled, ledger.links
+    records of runs of earlier days, in one file a day  ledger.packing
+    the tables that people query                        ledger.lineage, ledger.database  tables/lineage.sql
     many requests at once                               threads
-    where a site's studies stand, quickly, in numbers   standing
-    hours in which a hospital is expected to send       hours
+    where a site's studies stand, quickly, in numbers   ledger.standing
     an Orthanc: questions, bytes, proven delivery       orthanc, orthanc.client, orthanc.wire
     what stands in an Orthanc's index                   orthanc.catalogue
     how often a request is put                          orthanc.attempts
     what an Orthanc says, and what it calls things      orthanc.answers, orthanc.records, orthanc.identifiers
-    hospitals, cloud and project: the sites file        sites, sitesfile, closed
+    hospitals, cloud and project: the sites file        settings, settings.sites, settings.sitesfile
+    sites file: what a row of [selection] may say       settings.selectionrow, settings.patterns
+    sites file: hours of a hospital; nothing unknown    settings.hours, settings.closed
     what can go wrong, and whether to try again         errors
     the `entwash` command                               cli
     options, endings and messages of all commands       terminal

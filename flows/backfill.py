@@ -27,8 +27,8 @@ from flows.hands import task_runner
 from flows.inventory import Inventory, Work
 from flows.leases import LIVE
 from flows.run import Tally, recorded_run
+from flows.settings.sites import Site, listed, load_sites
 from flows.shown.run import Shown
-from flows.sites import Site, listed, load_sites
 
 __all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 

@@ -15,10 +15,10 @@ from mmap import mmap
 from pathlib import Path
 
 from anonymizer import Report
-from flows import records
 from flows.desk import ENGINE_VERSION, Desk
 from flows.errors import GoneError
 from flows.inventory import Work
+from flows.ledger import records
 from flows.orthanc import orthanc_id
 from flows.outcome import CONFLICT
 from flows.proof import OF_THE_STUDY, Kept, Output

@@ -14,10 +14,10 @@ from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError
 from flows.leases import Leases
-from flows.ledger import Ledger
+from flows.ledger.book import Ledger
 from flows.orthanc import Orthanc
-from flows.selectionrow import SelectionRow
-from flows.sites import Hold, Release, Sites
+from flows.settings.selectionrow import SelectionRow
+from flows.settings.sites import Hold, Release, Sites
 from flows.threads import THREADS
 
 __all__ = ["ENGINE_VERSION", "Desk"]

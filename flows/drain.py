@@ -12,7 +12,7 @@ from flows.desk import Desk
 from flows.errors import AwayError, TransientError
 from flows.hands import Hands, hands
 from flows.inventory import Work
-from flows.records import StudyOutcome
+from flows.ledger.records import StudyOutcome
 from flows.run import Tally, Waits
 
 __all__ = ["Drain"]

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 
 from anonymizer import Anonymizer
 from anonymizer.gate import Against, Evidence, Link, links_of
-from flows import records
-from flows.ledger import Ledger
+from flows.ledger import records
+from flows.ledger.book import Ledger
 
 __all__ = ["Before"]
 

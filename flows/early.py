@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from anonymizer.gate import Examiner
-from flows import notes, records
+from flows import notes
 from flows.copies import Copies
 from flows.cursor import RECENT
 from flows.desk import Desk
 from flows.earlier import Before
 from flows.errors import GoneError
 from flows.inventory import Work, as_work, record_seen
+from flows.ledger import records
 from flows.orthanc import Change, InstanceAtSite, StudyAtSite
 from flows.proof import Output, prove
 from flows.study import deliver, treat

@@ -20,9 +20,9 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.desk import Desk
 from flows.errors import FlowsError, TransientError, foreseen
 from flows.inventory import Work, is_settled
-from flows.records import StudyOutcome
+from flows.ledger.records import StudyOutcome
 from flows.run import WAITING, Elsewhere, Result, Waits
-from flows.sites import load_sites
+from flows.settings.sites import load_sites
 from flows.study import move
 
 __all__ = ["Hands", "hands", "moved", "plainly", "task_runner"]

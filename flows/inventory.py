@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 from flows.desk import Desk
 from flows.errors import GoneError
+from flows.ledger.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.outcome import Attempt
-from flows.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
 from flows.selection import SEND, Choice, choose
 
 __all__ = [

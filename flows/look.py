@@ -18,8 +18,8 @@ from flows.cursor import RECENT, Cursor
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.inventory import Inventory, Work, stable_until
+from flows.ledger.records import FoundBy
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
-from flows.records import FoundBy
 
 __all__ = ["Look"]
 

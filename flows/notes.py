@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows import database
 from flows.errors import LedgerError
+from flows.ledger import database
 
 __all__ = ["leave", "left"]
 

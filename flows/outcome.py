@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from anonymizer import PSEUDONYMS_VERSION, TWO_PATIENTS, Held, Identity
 from anonymizer.gate import Finding, Verdict
-from flows import records
 from flows.desk import ENGINE_VERSION, Desk
+from flows.ledger import records
 from flows.selection import WAITS_FOR_IMAGES
 
 if TYPE_CHECKING:

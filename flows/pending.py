@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from anonymizer.gate import Evidence, Reference
-from flows import records
+from flows.ledger import records
 
 __all__ = ["references_of", "sought"]
 

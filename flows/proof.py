@@ -15,7 +15,7 @@ from anonymizer import Held, Pseudonyms, Report
 from anonymizer.folder import contents
 from anonymizer.gate import Earlier, Evidence, Gate, Verdict
 from anonymizer.gate.findings import path_text
-from flows import records
+from flows.ledger import records
 from flows.orthanc import orthanc_id
 from flows.outcome import POINTS_AT_HELD, hold_of
 

@@ -10,14 +10,14 @@ from prefect.client.schemas import State
 
 from flows.desk import Desk
 from flows.errors import FlowsError, TransientError, foreseen
+from flows.ledger.records import StudyOutcome
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.heal import Healing
 from flows.reconciliation.page import rows, sentence
-from flows.records import StudyOutcome
 from flows.run import recorded_run
+from flows.settings.sites import load_sites
 from flows.shown import page
 from flows.shown.alarms import harmless
-from flows.sites import load_sites
 
 __all__ = ["healed", "reconcile"]
 

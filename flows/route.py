@@ -17,11 +17,11 @@ from flows.early import load_early
 from flows.errors import FlowsError, TransientError, foreseen
 from flows.hands import task_runner
 from flows.leases import LIVE
+from flows.ledger.records import Trigger
 from flows.look import Look
-from flows.records import Trigger
 from flows.run import Tally, recorded_run
+from flows.settings.sites import load_sites
 from flows.shown.run import Shown, shown
-from flows.sites import load_sites
 from flows.withdrawal import withdraw_forsaken
 
 _PAUSE = 1.0

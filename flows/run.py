@@ -19,8 +19,8 @@ from prefect.states import Completed
 from flows.desk import Desk
 from flows.errors import FlowsError, TerminalError, TransientError
 from flows.inventory import Work
-from flows.records import RunFinished, RunStarted, Settled, StudyOutcome, Trigger
-from flows.sites import Sites
+from flows.ledger.records import RunFinished, RunStarted, Settled, StudyOutcome, Trigger
+from flows.settings.sites import Sites
 
 __all__ = ["WAITING", "Elsewhere", "Result", "Tally", "Waits", "loaded_for_good", "recorded_run"]
 

@@ -10,7 +10,7 @@ from flows.desk import Desk
 from flows.errors import FlowsError, NotBegunError, SitesError, TransientError
 from flows.route import route
 from flows.run import WAITING
-from flows.sites import load_sites
+from flows.settings.sites import load_sites
 from flows.terminal import once
 
 __all__ = ["run_here"]

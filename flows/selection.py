@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from flows.orthanc import ORTHANCS_TIME, Catalogue, SeriesAtSite, StudyAtSite
-from flows.patterns import fits
-from flows.selectionrow import SelectionRow
+from flows.settings.patterns import fits
+from flows.settings.selectionrow import SelectionRow
 
 __all__ = ["SEND", "WAITS_FOR_IMAGES", "Choice", "choose"]
 

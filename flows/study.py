@@ -18,12 +18,12 @@ from pathlib import Path
 from anonymizer import TWO_PATIENTS, Held, Identity
 from anonymizer.folder import contents
 from anonymizer.gate import Examiner, Verdict
-from flows import records
 from flows.copies import Copies, standing, told_of_copies
 from flows.desk import Desk
 from flows.earlier import Before
 from flows.errors import TerminalError, TransientError
 from flows.inventory import Work, tokens
+from flows.ledger import records
 from flows.orthanc import InstanceAtSite
 from flows.outcome import UNREADABLE, Attempt, conflicts_in, hold_of
 from flows.pending import references_of, sought

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from flows import records
 from flows.desk import Desk
 from flows.errors import GoneError, TerminalError
 from flows.inventory import Work, work_token
+from flows.ledger import records
 from flows.orthanc import orthanc_id
 from flows.threads import in_threads
 

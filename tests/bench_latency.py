@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deployments.demo import studies
-from flows import lineage
+from flows.ledger import lineage
 from tests.bench_engine.tables import machine
 from tests.served import Site, served
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.desk import Desk
-from flows.sites import load_sites
+from flows.settings.sites import load_sites
 from tests.plain_run import run
 
 STEPS = {
     "look": "flows.orthanc.client:Orthanc.changes",
     "list": "flows.orthanc.client:Orthanc.studies",
-    "note what was seen": "flows.ledger:Ledger.seen",
+    "note what was seen": "flows.ledger.book:Ledger.seen",
     "list instances": "flows.orthanc.client:Orthanc.instances",
     "make a place": "flows.desk:staging",
     "extract": "flows.orthanc.client:Orthanc.fetch",
@@ -32,10 +32,10 @@ STEPS = {
     "ask for targets": "flows.orthanc.client:Orthanc.has",
     "ask for a digest": "flows.orthanc.client:Orthanc.stored_md5",
     "load": "flows.orthanc.client:Orthanc.store",
-    "record": "flows.ledger:Ledger.record",
-    "write": "flows.database:copy",
+    "record": "flows.ledger.book:Ledger.record",
+    "write": "flows.ledger.database:copy",
     "rename": "os:replace",
-    "index links": "flows.links:Links.add",
+    "index links": "flows.ledger.links:Links.add",
     "keep the cursor": "flows.cursor:keep",
 }
 """Everything that a run does, in its order, and what does it."""

@@ -13,12 +13,12 @@ from typing import Any
 import urllib3
 
 from anonymizer import Key
-from flows import lineage
 from flows.desk import Desk
 from flows.inventory import find_work
-from flows.lineage import Balance
-from flows.records import KINDS, StudyOutcome
-from flows.sites import load_sites
+from flows.ledger import lineage
+from flows.ledger.lineage import Balance
+from flows.ledger.records import KINDS, StudyOutcome
+from flows.settings.sites import load_sites
 from flows.study import move
 from tests.orthanc_server import PASSWORD, USERNAME, OrthancServer
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.records import (
+from flows.ledger.records import (
     Delivery,
     Difference,
     Hold,

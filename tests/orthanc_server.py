@@ -15,7 +15,7 @@ import urllib3
 from pydantic import SecretStr
 
 from deployments.demo.installation import find_orthanc
-from flows.sites import Server
+from flows.settings.sites import Server
 
 USERNAME, PASSWORD = "tester", "only-for-tests"
 _START_SECONDS = 30.0

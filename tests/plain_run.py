@@ -12,7 +12,7 @@ from flows.errors import AwayError
 from flows.hands import plainly
 from flows.look import Look
 from flows.run import Tally
-from flows.sites import load_sites
+from flows.settings.sites import load_sites
 
 __all__ = ["run"]
 

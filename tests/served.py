@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from anonymizer import Key
 from deployments.demo.servers import Orthanc, PrefectServer, Worker
-from flows import lineage
+from flows.ledger import lineage
 
 _PASSWORD = "only-for-tests"
 

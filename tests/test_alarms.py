@@ -24,7 +24,7 @@ import pytest
 from deployments.automations import SettingError, automations, bring
 from deployments.demo import studies
 from deployments.demo.servers import PrefectServer
-from flows.hours import Hours
+from flows.settings.hours import Hours
 from tests.hospital import PASSWORDS, Place, emptied, passwords_in_the_environment
 from tests.ledgers import delivery, outcome, seen
 from tests.mailbox import Mailbox, mailbox

@@ -21,7 +21,7 @@ from pydicom.uid import UID
 from deployments.demo import studies
 from deployments.demo.prefects import PrefectServer, prefect_environment
 from flows import backfill as room
-from flows import breaker, lineage
+from flows import breaker
 from flows.archive.criteria import Criteria, patients_in
 from flows.archive.plan import FATES, plan
 from flows.archive.window import Window
@@ -31,6 +31,7 @@ from flows.drain import Drain
 from flows.errors import SitesError, TerminalError
 from flows.hands import plainly
 from flows.inventory import Work
+from flows.ledger import lineage
 from flows.look import Look
 from flows.run import Tally
 from flows.study import move

@@ -8,7 +8,7 @@ import pytest
 
 from deployments.demo import studies
 from flows import inventory, look, outcome, study
-from flows.ledger import Ledger
+from flows.ledger.book import Ledger
 from tests.clock import Clock
 from tests.hospital import Place, counts
 from tests.plain_run import run

@@ -38,9 +38,9 @@ from deployments.demo.servers import (
     with_times,
 )
 from deployments.demo.state import BusyError, State
-from flows import lineage
-from flows.ledger import Ledger
-from flows.sites import load_sites
+from flows.ledger import lineage
+from flows.ledger.book import Ledger
+from flows.settings.sites import load_sites
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT_YAML = ROOT / "prefect.yaml"

@@ -14,10 +14,10 @@ from pydicom.dataset import Dataset, FileDataset
 from anonymizer import Anonymizer, Key, Released, load_profile
 from anonymizer.gate import Against, Evidence, Finding, Gate, Link, examine, links_of
 from deployments.demo import studies
-from flows import links as links_module
 from flows.earlier import Before
-from flows.ledger import Ledger
-from flows.records import Link as Recorded
+from flows.ledger import links as links_module
+from flows.ledger.book import Ledger
+from flows.ledger.records import Link as Recorded
 from tests.gate_samples import as_bytes, claim, ct, rewritten
 from tests.ledgers import outcome
 

@@ -17,17 +17,17 @@ from pydicom.dataset import Dataset
 
 import flows.route
 from deployments.demo import studies
-from flows import lineage
 from flows.desk import Desk
 from flows.early import load_early
 from flows.errors import TerminalError
 from flows.inventory import find_work
-from flows.ledger import Ledger
+from flows.ledger import lineage
+from flows.ledger.book import Ledger
+from flows.ledger.records import StudyOutcome
 from flows.orthanc import Orthanc
 from flows.orthanc.client import COMPLETE
-from flows.records import StudyOutcome
 from flows.route import _load_early
-from flows.sites import load_sites
+from flows.settings.sites import load_sites
 from flows.study import move
 from flows.withdrawal import withdraw_forsaken
 from tests.cases import read

@@ -19,10 +19,11 @@ from pydicom.dataset import Dataset
 from typer.testing import Result
 
 from deployments.demo import studies
-from flows import hands, lineage
+from flows import hands
 from flows.drain import Drain
 from flows.errors import TransientError
 from flows.inventory import find_work
+from flows.ledger import lineage
 from flows.run import Tally, Waits
 from flows.shown import table
 from flows.study import move

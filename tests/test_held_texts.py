@@ -15,8 +15,8 @@ from anonymizer.gate.verdict import COUNTED
 from anonymizer.mentions import mentions
 from anonymizer.reveal import name_of, sop_instance_uid_of, values_at
 from flows.held.page import advice
+from flows.ledger.records import DifferenceKind
 from flows.outcome import POINTS_AT_HELD
-from flows.records import DifferenceKind
 from flows.selection import WAITS_FOR_IMAGES
 from flows.withdrawal import WITHDRAWN
 from tests import samples

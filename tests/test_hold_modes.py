@@ -8,8 +8,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from deployments.demo import studies
-from flows import lineage
-from flows.records import StudyOutcome
+from flows.ledger import lineage
+from flows.ledger.records import StudyOutcome
 from tests.hospital import Place, counts
 
 INSTANCE = {"hold": "instance"}

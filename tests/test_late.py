@@ -11,9 +11,10 @@ import pytest
 from pydicom.dataset import Dataset
 
 from deployments.demo import studies
-from flows import copies, lineage
+from flows import copies
+from flows.ledger import lineage
+from flows.ledger.records import StudyOutcome
 from flows.orthanc import Orthanc, Stored
-from flows.records import StudyOutcome
 from tests.cases import read
 from tests.hospital import Place, ask, counts, emptied, files_of
 from tests.orthanc_server import OrthancServer

@@ -20,10 +20,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows import lineage
 from flows.errors import TransientError
-from flows.ledger import Ledger, LedgerError
-from flows.records import RunStarted, Settled, StudyOutcome
+from flows.ledger import lineage
+from flows.ledger.book import Ledger, LedgerError
+from flows.ledger.records import RunStarted, Settled, StudyOutcome
 from tests.cases import case
 from tests.ledgers import NOON, delivery, finished, outcome, release, seen, started
 

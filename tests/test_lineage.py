@@ -13,10 +13,10 @@ from typing import Any, Literal
 import duckdb
 import pytest
 
-from flows import lineage
-from flows.columns import restored
-from flows.ledger import Ledger
-from flows.records import Reference, StudyOutcome
+from flows.ledger import lineage
+from flows.ledger.book import Ledger
+from flows.ledger.columns import restored
+from flows.ledger.records import Reference, StudyOutcome
 from tests.ledgers import (
     NOON,
     delivery,

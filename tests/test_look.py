@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from deployments.demo import studies
-from flows import lineage
 from flows.desk import Desk
 from flows.held.release import record
 from flows.held.studies import held_studies
+from flows.ledger import lineage
 from flows.look import Look
 from flows.orthanc import Orthanc, StudyAtSite
 from flows.study import move

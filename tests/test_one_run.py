@@ -19,12 +19,12 @@ from pydicom.dataset import Dataset
 
 from anonymizer import folder as anonymizer_folder
 from deployments.demo import studies
-from flows import lineage
 from flows.errors import TerminalError, TransientError
 from flows.hands import moved
 from flows.inventory import find_work
+from flows.ledger import lineage
 from flows.orthanc import Orthanc, client
-from flows.sites import Server
+from flows.settings.sites import Server
 from flows.study import move
 from tests.cases import case
 from tests.hospital import Place, ask, counts, emptied, files_of

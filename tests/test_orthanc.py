@@ -26,7 +26,7 @@ from flows import errors
 from flows.errors import AwayError, FlowsError, GoneError, RefusedError, TerminalError, TransientError
 from flows.orthanc import Attempts, Change, Delivery, Orthanc, orthanc_id
 from flows.orthanc.client import _PAGE
-from flows.sites import Server
+from flows.settings.sites import Server
 from tests.cases import case
 from tests.orthanc_server import PASSWORD, OrthancServer
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from flows import database, lineage
-from flows.ledger import Ledger, LedgerError
+from flows.ledger import database, lineage
+from flows.ledger.book import Ledger, LedgerError
 from tests.ledgers import finished, outcome, seen, started
 
 BEGIN = datetime(2026, 3, 2, 22, tzinfo=UTC)

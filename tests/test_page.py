@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 
 from deployments.demo import studies
-from flows import lineage
 from flows.archive import progress
 from flows.archive.progress import Progress
 from flows.desk import Desk
 from flows.inventory import find_work
+from flows.ledger import lineage
 from flows.run import Tally
 from flows.shown import page, table
 from flows.shown import run as shown

@@ -58,7 +58,7 @@ def anonymize(self, source):
 Anonymizer.anonymize = anonymize
 """
 BREAKING_LEDGER: Final = """
-from flows.ledger import Ledger
+from flows.ledger.book import Ledger
 
 def record(self, outcome):
     raise OSError(5, "cannot write " + repr(outcome))

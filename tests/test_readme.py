@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from anonymizer import profile_names
-from flows import lineage
 from flows.cli import app
+from flows.ledger import lineage
 from tests.hospital import Place
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,18 +21,18 @@ from typer.testing import CliRunner, Result
 
 from deployments.demo import studies
 from deployments.demo.servers import PrefectServer
-from flows import lineage
 from flows.cli import app
 from flows.desk import Desk
 from flows.errors import FlowsError, TransientError
 from flows.inventory import Inventory, find_work
-from flows.ledger import Ledger
+from flows.ledger import lineage
+from flows.ledger.book import Ledger
+from flows.ledger.records import RunStarted, StudyOutcome
 from flows.orthanc import StudyAtSite
 from flows.reconcile import healed
 from flows.reconciliation import cloud, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.heal import Healing
-from flows.records import RunStarted, StudyOutcome
 from flows.study import move
 from tests.hospital import Place, ask, counts, files_of
 
@@ -519,14 +519,14 @@ app(["reconcile", "north", "--sites", sys.argv[1]])
 STEPS = (
     ("flows.reconciliation.compare:look_at_hospital", "after", 1),
     ("flows.reconciliation.compare:look_at_cloud", "after", 1),
-    ("flows.ledger:Ledger.reconciled", "before", 1),
-    ("flows.ledger:Ledger.reconciled", "after", 1),
-    ("flows.ledger:Ledger.seen", "after", 1),
+    ("flows.ledger.book:Ledger.reconciled", "before", 1),
+    ("flows.ledger.book:Ledger.reconciled", "after", 1),
+    ("flows.ledger.book:Ledger.seen", "after", 1),
     ("flows.orthanc.client:Orthanc.store", "after", 1),
     ("flows.orthanc.client:Orthanc.store", "after", 3),
-    ("flows.ledger:Ledger.record", "before", 1),
-    ("flows.ledger:Ledger.record", "after", 1),
-    ("flows.ledger:Ledger.record", "after", 3),
+    ("flows.ledger.book:Ledger.record", "before", 1),
+    ("flows.ledger.book:Ledger.record", "after", 1),
+    ("flows.ledger.book:Ledger.record", "after", 3),
 )
 
 

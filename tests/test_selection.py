@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from deployments.demo import studies
-from flows import lineage
 from flows.errors import TransientError
 from flows.held.release import record
 from flows.held.studies import held_studies
 from flows.inventory import find_work
+from flows.ledger import lineage
+from flows.ledger.records import StudyOutcome
 from flows.look import Look
 from flows.orthanc import Catalogue, Orthanc
-from flows.patterns import fits
-from flows.records import StudyOutcome
 from flows.selection import Choice, choose
+from flows.settings.patterns import fits
 from flows.study import move
 from tests.clock import Clock
 from tests.hospital import Place, ask, counts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.errors import SitesError, TerminalError
-from flows.sites import Sites, load_sites
+from flows.settings.sites import Sites, load_sites
 
 GOOD = """
 [cloud]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import lineage, standing
-from flows.ledger import Ledger
-from flows.standing import Standing
+from flows.ledger import lineage, standing
+from flows.ledger.book import Ledger
+from flows.ledger.standing import Standing
 from tests.ledgers import NOON, delivery, outcome, seen
 
 NAIVE_NOON = NOON.replace(tzinfo=None)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from deployments.demo import studies
-from flows import lineage
+from flows.ledger import lineage
 from tests.hospital import Place, counts
 from tests.plain_run import run
 

@@ -9,7 +9,7 @@ import pytest
 
 from deployments.demo import studies
 from deployments.demo.servers import Orthanc
-from flows import lineage
+from flows.ledger import lineage
 from tests.cases import case
 from tests.served import Site, served
 

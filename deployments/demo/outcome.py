@@ -10,9 +10,9 @@ from typing import Any
 
 from deployments.demo.intake import Intake
 from deployments.demo.state import SITES
-from flows import lineage
 from flows.errors import LedgerError
-from flows.lineage import Balance
+from flows.ledger import lineage
+from flows.ledger.lineage import Balance
 
 TABLE = """
 SELECT s.site, s.patient_id,

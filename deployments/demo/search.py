@@ -10,7 +10,7 @@ import ahocorasick_rs
 
 from deployments.demo.state import State
 from deployments.demo.studies import inflated
-from flows import lineage
+from flows.ledger import lineage
 
 _VIEWS = ("runs", "studies", "series", "instances", "references", "held", "deliveries", "balance")
 

@@ -15,7 +15,7 @@ from flows.desk import Desk
 from flows.errors import GoneError, SitesError, TerminalError
 from flows.inventory import stable_until
 from flows.orthanc import StudyAtSite
-from flows.patterns import fits
+from flows.settings.patterns import fits
 
 __all__ = ["Criteria", "patients_in"]
 

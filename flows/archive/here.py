@@ -18,10 +18,10 @@ from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError
 from flows.hands import plainly
-from flows.patterns import checked_pattern
 from flows.run import Tally, recorded_run
-from flows.selectionrow import Modality
-from flows.sites import Sites, load_sites
+from flows.settings.patterns import checked_pattern
+from flows.settings.selectionrow import Modality
+from flows.settings.sites import Sites, load_sites
 from flows.terminal import messages
 
 __all__ = ["run"]

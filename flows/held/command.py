@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import lineage
 from flows.errors import FlowsError, NotBegunError
 from flows.held.page import page
 from flows.held.studies import HeldStudy, age_text, chosen, held_studies, short_forms
-from flows.sites import Records, Sites, load_records, load_sites
+from flows.ledger import lineage
+from flows.settings.sites import Records, Sites, load_records, load_sites
 from flows.terminal import HELD, LEFT, SitesPath, messages, stop
 
 __all__ = ["app"]
@@ -138,7 +138,7 @@ def release(
     when it could not begin.
     """
     from flows.held.release import account, check_text, record, try_now  # noqa: PLC0415 - Prefect takes a second to load
-    from flows.ledger import Ledger  # noqa: PLC0415 - as above
+    from flows.ledger.book import Ledger  # noqa: PLC0415 - as above
 
     try:
         texts = (check_text("--who", who or account()), check_text("--why", why))

@@ -11,10 +11,10 @@ from flows.errors import FlowsError, NotBegunError
 from flows.hands import moved
 from flows.held.studies import HeldStudy
 from flows.inventory import find_work
-from flows.ledger import Ledger
-from flows.records import Release
+from flows.ledger.book import Ledger
+from flows.ledger.records import Release
 from flows.run import Tally, recorded_run
-from flows.sites import Sites
+from flows.settings.sites import Sites
 
 __all__ = ["account", "check_text", "record", "try_now"]
 

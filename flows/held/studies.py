@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import duckdb
 
-from flows import lineage
 from flows.errors import NotBegunError
+from flows.ledger import lineage
 
 __all__ = ["Finding", "HeldStudy", "age_text", "chosen", "held_studies", "short_forms"]
 

@@ -28,7 +28,7 @@ from flows.orthanc.records import (
     System,
 )
 from flows.orthanc.wire import Answer, Wire
-from flows.sites import Server
+from flows.settings.sites import Server
 
 __all__ = ["Orthanc"]
 

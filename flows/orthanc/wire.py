@@ -24,7 +24,7 @@ import urllib3
 
 from flows.errors import AwayError, FlowsError, GoneError, RefusedError, TerminalError
 from flows.orthanc.attempts import Attempts
-from flows.sites import Server
+from flows.settings.sites import Server
 
 __all__ = ["Answer", "Wire"]
 

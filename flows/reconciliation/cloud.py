@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from flows.desk import Desk
+from flows.ledger.records import Difference, DifferenceKind
 from flows.orthanc import StudyAtSite
 from flows.reconciliation.inventories import Inventories, LoadedStudy
-from flows.records import Difference, DifferenceKind
 from flows.threads import in_threads
 
 __all__ = ["InCloud", "look_at_cloud"]

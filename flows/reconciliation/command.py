@@ -11,9 +11,9 @@ from flows.errors import FlowsError
 from flows.terminal import LEFT, SiteName, SitesPath, messages, stop
 
 if TYPE_CHECKING:
+    from flows.ledger.records import StudyOutcome
     from flows.reconciliation.compare import Reconciled
     from flows.reconciliation.heal import Healing
-    from flows.records import StudyOutcome
 
 __all__ = ["reconcile"]
 
@@ -56,8 +56,8 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
     from flows.reconcile import healed  # noqa: PLC0415 - Prefect takes a second to load
     from flows.reconciliation.compare import reconciled  # noqa: PLC0415 - as above
     from flows.run import recorded_run  # noqa: PLC0415 - as above
+    from flows.settings.sites import load_sites  # noqa: PLC0415 - as above
     from flows.shown import page  # noqa: PLC0415 - as above
-    from flows.sites import load_sites  # noqa: PLC0415 - as above
 
     def healer(_work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
         try:

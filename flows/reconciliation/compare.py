@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from flows.desk import Desk
 from flows.errors import AwayError, FlowsError, TransientError
+from flows.ledger.records import Difference, Reconciliation, StudyOutcome
 from flows.reconciliation.cloud import look_at_cloud
 from flows.reconciliation.heal import HEALED_ALONE, Healing, heals
 from flows.reconciliation.hospital import look_at_hospital
 from flows.reconciliation.inventories import Inventories
-from flows.records import Difference, Reconciliation, StudyOutcome
 
 __all__ = ["Reconciled", "reconciled"]
 

@@ -16,10 +16,10 @@ from functools import partial
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.inventory import Inventory, Work, as_seen, record_seen, tokens
+from flows.ledger.records import DELETED, Difference, Instance, StudyOutcome
 from flows.orthanc import StudyAtSite
 from flows.outcome import Attempt
 from flows.reconciliation.inventories import Inventories
-from flows.records import DELETED, Difference, Instance, StudyOutcome
 from flows.study import move
 
 __all__ = ["HEALED_ALONE", "Healing", "heals"]

@@ -9,11 +9,11 @@ from importlib.resources import files
 from types import TracebackType
 from typing import Any, Self
 
-from flows import database, lineage
-from flows.columns import restored
 from flows.desk import ENGINE_VERSION, Desk
+from flows.ledger import database, lineage
+from flows.ledger.columns import restored
+from flows.ledger.records import Difference, StudyOutcome
 from flows.orthanc import orthanc_id
-from flows.records import Difference, StudyOutcome
 
 __all__ = ["AtHospital", "Inventories", "LoadedInstance", "LoadedStudy"]
 

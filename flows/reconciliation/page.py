@@ -7,8 +7,8 @@ from collections import Counter
 from functools import cache
 from importlib.resources import files
 
+from flows.ledger.records import Difference
 from flows.reconciliation.compare import Reconciled
-from flows.records import Difference
 
 __all__ = ["MOST", "advice", "rows", "sentence"]
 

@@ -1,7 +1,7 @@
 """The page of a site: where everything stands today, in one artifact that every run renews.
 
-What it says comes from numbers that are quick to have (:mod:`flows.standing`). References that wait need the whole
-ledger, so the nightly reconciliation counts them, which has all night.
+What it says comes from numbers that are quick to have (:mod:`flows.ledger.standing`). References that wait need the
+whole ledger, so the nightly reconciliation counts them, which has all night.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Final, TypeVar
 
 from prefect.artifacts import create_markdown_artifact
 
-from flows import lineage, notes
+from flows import notes
 from flows.breaker import opened_at
 from flows.desk import Desk
-from flows.lineage import Balance
-from flows.records import Trigger
-from flows.standing import Standing
+from flows.ledger import lineage
+from flows.ledger.lineage import Balance
+from flows.ledger.records import Trigger
+from flows.ledger.standing import Standing
 
 __all__ = ["Compared", "Note", "compared", "noted", "rendered", "renew"]
 

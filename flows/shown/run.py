@@ -19,10 +19,10 @@ from prefect.runtime import flow_run
 
 from flows.desk import Desk
 from flows.errors import AwayError
-from flows.hours import Hours
 from flows.inventory import Work
-from flows.records import Trigger
+from flows.ledger.records import Trigger
 from flows.run import Tally
+from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
 from flows.shown.table import publish

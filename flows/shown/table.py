@@ -10,7 +10,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.desk import Desk
 from flows.inventory import Work
-from flows.records import StudyOutcome
+from flows.ledger.records import StudyOutcome
 from flows.run import Tally
 
 __all__ = ["publish"]

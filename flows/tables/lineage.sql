@@ -1,6 +1,6 @@
 -- The tables that people query: views over the ledger's files. docs/lineage.md explains every column.
 -- `record` orders what happened; it never depends on a clock that was set back.
--- Words with a dollar sign are patterns of files: flows.lineage puts them in.
+-- Words with a dollar sign are patterns of files: flows.ledger.lineage puts them in.
 
 CREATE SCHEMA IF NOT EXISTS raw;
 

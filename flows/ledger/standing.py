@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 
 import duckdb
 
-from flows import database
-from flows.lineage import Balance
+from flows.ledger import database
+from flows.ledger.lineage import Balance
 
 __all__ = ["Standing"]
 

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationError
 
 from anonymizer import AnonymizerError, Key, check_prefix, load_profile, profile_names
-from flows.closed import Closed
 from flows.errors import SitesError
-from flows.hours import Hours
-from flows.selectionrow import NOTHING_SELECTED, Patterns, SelectionRow
+from flows.settings.closed import Closed
+from flows.settings.hours import Hours
+from flows.settings.selectionrow import NOTHING_SELECTED, Patterns, SelectionRow
 
 __all__ = ["Hold", "ServerRow", "SiteRow", "SitesFile", "beside", "is_own_profile", "listed", "read_sites_file"]
 

@@ -16,8 +16,8 @@ from typing import Final
 
 import duckdb
 
-from flows import database
-from flows.records import Link
+from flows.ledger import database
+from flows.ledger.records import Link
 
 __all__ = ["Links"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows import database
+from flows.ledger import database
 
 __all__ = ["pack"]
 

@@ -29,11 +29,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from flows.closed import Closed
 from flows.errors import SitesError
-from flows.hours import Hours
-from flows.selectionrow import SelectionRow
-from flows.sitesfile import (
+from flows.settings.closed import Closed
+from flows.settings.hours import Hours
+from flows.settings.selectionrow import SelectionRow
+from flows.settings.sitesfile import (
     Hold,
     ProjectRow,
     Release,

@@ -1,6 +1,6 @@
 """What the ledger records: one frozen value for each thing that happened.
 
-The values are the schema: `flows.columns` turns a class into DuckDB columns, so a field that is added here is a
+The values are the schema: `flows.ledger.columns` turns a class into DuckDB columns, so a field that is added here is a
 column from then on, and older files answer NULL for it. Everything in them is a pseudonym, a count, a
 digest or a code; nothing of a patient may enter.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from flows.columns import Record
+from flows.ledger.columns import Record
 
 Trigger = Literal["doorbell", "schedule", "manual", "backfill", "reconciliation"]
 FoundBy = Literal["feed", "sweep", "first-look", "retry", "backfill"]

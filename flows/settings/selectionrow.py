@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from flows.closed import Closed
-from flows.patterns import checked_pattern
+from flows.settings.closed import Closed
+from flows.settings.patterns import checked_pattern
 
 __all__ = ["NOTHING_SELECTED", "Modality", "Patterns", "SelectionRow"]
 

@@ -2,7 +2,7 @@
 
 One record is one Parquet file: written beside under a hidden name, flushed to the disk and renamed into
 place. A reader sees all of it or nothing, any number of workers write at once, and there is no lock that
-a reader could hold. What is there never changes; people query it through the views of `flows.lineage`.
+a reader could hold. What is there never changes; people query it through the views of `flows.ledger.lineage`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any, Final
 
 import duckdb
 
-from flows import database, lineage
-from flows.columns import Record, columns
 from flows.errors import LedgerError
-from flows.links import Links
-from flows.packing import pack
-from flows.records import (
+from flows.ledger import database, lineage
+from flows.ledger.columns import Record, columns
+from flows.ledger.links import Links
+from flows.ledger.packing import pack
+from flows.ledger.records import (
     KINDS,
     Early,
     Link,
@@ -40,7 +40,7 @@ from flows.records import (
     Settled,
     StudyOutcome,
 )
-from flows.settled import SettledIndex
+from flows.ledger.settled import SettledIndex
 
 __all__ = ["Ledger", "LedgerError"]
 

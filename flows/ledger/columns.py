@@ -1,4 +1,4 @@
-"""A record as the columns of its file, and back: the dataclasses of `flows.records` are the schema."""
+"""A record as the columns of its file, and back: the dataclasses of `flows.ledger.records` are the schema."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def columns(*records: type) -> dict[str, str]:
     Parameters
     ----------
     *records : type
-        Dataclasses of `flows.records`.
+        Dataclasses of `flows.ledger.records`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def restored(record: type[_R], row: Mapping[str, Any]) -> _R:
     Parameters
     ----------
     record : type
-        A dataclass of `flows.records`.
+        A dataclass of `flows.ledger.records`.
     row : mapping
         Its columns; those of other names are left out.
     """

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import duckdb
 
-from flows import database
 from flows.errors import LedgerError
-from flows.records import KINDS
+from flows.ledger import database
+from flows.ledger.records import KINDS
 
 __all__ = ["Balance", "balance", "build", "connect", "rows"]
 

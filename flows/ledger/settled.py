@@ -13,8 +13,8 @@ from typing import Final
 
 import duckdb
 
-from flows import database
-from flows.records import Instance, Loaded, Settled
+from flows.ledger import database
+from flows.ledger.records import Instance, Loaded, Settled
 
 __all__ = ["SettledIndex"]
 
