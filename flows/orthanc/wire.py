@@ -12,6 +12,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from functools import cache
 from http import HTTPStatus
 from http.client import HTTPException
 from mmap import mmap
@@ -38,6 +39,12 @@ _DISK = {11, 14}  # FullStorage and CannotWriteFile in Orthanc's OrthancFramewor
 
 for _name in ("httpx", "httpcore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # below that, their lines carry URLs
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read the machine's own certificates, once: some hundred of them take 35 ms."""
+    return ssl.create_default_context()
 
 
 class Answer(NamedTuple):
@@ -71,7 +78,7 @@ class Wire:
         self._server = server
         self._attempts = attempts
         # Both clients trust the machine's own certificates and read no proxy variable.
-        trust = ssl.create_default_context()
+        trust = _trust()
         password = server.password.get_secret_value()
         self.orthanc = pyorthanc.Orthanc(
             server.url,
