@@ -72,12 +72,18 @@ class Memory:
     ----------
     most : int
         About how many octets may be remembered; beyond that all is forgotten.
+
+    Attributes
+    ----------
+    notes : dict
+        What others noted of several runs together, each under a key of its own.
     """
 
     def __init__(self, most: int = 1 << 25) -> None:
         self._most = most
         self._used = 0
         self._pages: dict[tuple[bool, bool, bool], Page] = {}
+        self.notes: dict[object, Any] = {}
 
     def page(self, *, implicit: bool, little: bool, is_meta: bool = False) -> Page:
         """Return what was read in data sets of an encoding, or in file meta information."""
@@ -92,6 +98,7 @@ class Memory:
         self._used += octets + _ENTRY * elements
         if self._used > self._most:
             self._pages.clear()  # who reads by a forgotten page goes on with it; it is gone when he is done
+            self.notes.clear()
             self._used = 0
 
 
