@@ -66,8 +66,8 @@ class Told(NamedTuple):
 def compare(source: Part, output: Part, claimed: Claimed) -> Told:
     """Compare a part of a file with the same part of its source.
 
-    What was found in all parts of a file, joined, is what would be found in the whole: each of the modules that are
-    asked here looks at one top level element at a time, but for those of :data:`anonymizer.gate.forms.TOGETHER`.
+    What was found in all parts of a file, joined, is what would be found in the whole: the modules that are asked here
+    look at one top level element at a time, but for what the file meta information repeats.
 
     Parameters
     ----------

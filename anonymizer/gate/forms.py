@@ -23,9 +23,6 @@ T = TypeVar("T")
 _FILLED_IN = frozenset({*PIXELS, *(tag for position in OF_THE_DATA_SET.values() for tag in position)})
 """Always compared: pixel values, and what the file meta information repeats."""
 
-TOGETHER = (markers.ASKED,)
-"""Tags of which one decides what another one may be: all of them recur, or none."""
-
 _MOST_CLAIMS = 8
 """Under how many claims it is remembered what was found."""
 _ENTRY = 300
@@ -50,10 +47,8 @@ class Common:
 
     def __init__(self, source: Side, output: Side) -> None:
         blank = {*_FILLED_IN, *_tags_of(source), *_tags_of(output)}
-        for tags in TOGETHER:
-            if not blank.isdisjoint(tags):
-                blank |= tags
         self.source, self.output = _split(source, blank), _split(output, blank)
+        # One of them decides what another one may be.
         self.has_markers = blank.isdisjoint(markers.ASKED)
         self.told: dict[Claimed, Told] = {}
 
