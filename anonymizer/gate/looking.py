@@ -90,11 +90,19 @@ class Look:
         self._looked_for = ~LEFTOVER if is_source else ~(NAME | TEXT)
 
     def passage(self, run: Run, context: Context) -> Passage:
-        """Return what a run of top level elements says; it is remembered if that recurs."""
+        """Return what a run of top level elements says; it is remembered if that recurs.
+
+        What was joined says what the runs say that it was joined of.
+        """
         passage: Passage | None = run.notes.get(context)
         if passage is None:
-            passage = Passage()
-            passage.after = self.at_top(run, context, passage)
+            passage = Passage(after=context)
+            for one in run.joined_of:
+                part = self.passage(one, passage.after)
+                passage.join(part)
+                passage.after = part.after
+            if not run.joined_of:
+                passage.after = self.at_top(run, context, passage)
             if run.is_usual:
                 run.notes[context] = passage
         return passage
@@ -113,12 +121,14 @@ class Look:
             if not self.is_source and structure.is_odd(element):
                 part.flaws.append(structure.odd((tag,)))
             use = use_of(tag, element.VR, creator) & self._looked_for
-            notes = Notes() if use & (SEQUENCE | UNKNOWN) else part
-            self._one(element, tag, use, (), encodings, notes)
-            if notes is not part:
+            if use & (SEQUENCE | UNKNOWN):
+                notes = Notes()
+                self._one(element, tag, use, (), encodings, notes)
                 part.add(notes)
                 if notes.items:
                     part.inside[tag] = notes
+            elif use:
+                self._one(element, tag, use, (), encodings, part)
         return self._context(context, encodings, tuple(creators.items()))
 
     def _context(self, before: Context, encodings: tuple[str, ...], creators: tuple[tuple[int, str], ...]) -> Context:
