@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from itertools import count, pairwise, permutations
+from typing import cast
 
 import pydicom
 import pytest
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 
 from anonymizer.gate import Examiner, examine
 from anonymizer.gate.forms import Common
@@ -241,7 +242,8 @@ def test_what_is_nested_is_read_alike_behind_every_character_set() -> None:
         for character_set in (first, second):
             reading = read(source(1, element(0x00080005, "CS", character_set), people), memory=memory)
             (found,) = (one for one in reading.elements if one.tag == 0x00081115)
-            names.append(str(found.value[0].PhysiciansOfRecord))
+            (person,) = cast("Sequence[Dataset]", found.value)
+            names.append(str(person.PhysiciansOfRecord))
     assert len(set(names)) == 1
 
 
