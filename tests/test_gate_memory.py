@@ -11,6 +11,7 @@ from pydicom import data as pydicom_data
 
 from anonymizer import Released
 from anonymizer.gate import Evidence, Examiner, examine
+from anonymizer.gate.forms import Common
 from anonymizer.gate.memory import Memory, Run
 from anonymizer.gate.reading import read
 from deployments.demo import studies
@@ -85,24 +86,32 @@ def test_no_history_changes_what_is_said_of_a_pair(pairs: list[tuple[bytes, byte
     agree(pairs)
 
 
-def test_what_says_nothing_does_not_remember_every_value_that_it_stood_for() -> None:
+def test_what_changes_from_instance_to_instance_is_no_part_of_what_is_compared_once() -> None:
     examiner = Examiner()
     for number in range(300):
         ((source, output),) = outputs_of([samples.ct(element(0x00080090, "PN", f"Quillfeather^{number}"))])
         assert not [flaw for flaw in examiner.examine(source, output).flaws if flaw.kind.startswith("value")]
     runs = _remembered(examiner)
     assert sum(run.tags == (0x00080090,) and not run.notes for run in runs) > 200
-    assert 0 < max(len(passage.compared) for run in runs for passage in run.notes.values()) < 80
+    assert 0 < len(_common(examiner)) < 10
 
 
-def test_what_one_element_became_is_remembered_a_bounded_number_of_times() -> None:
+def test_two_forms_are_remembered_when_they_come_again_and_all_together_are_bounded() -> None:
     examiner = Examiner()
-    source = samples.ct(element(0x00081030, "LO", "description"), element(0x00280010, "US", b"\x10\x00"))
-    for number in [*range(100)] * 6:
-        output = samples.ct(element(0x00081030, "LO", f"another {number}"), element(0x00280010, "US", b"\x10\x00"))
-        examiner.examine(source, output)
-    passages = [passage for run in _remembered(examiner) for passage in run.notes.values()]
-    assert 40 < max(len(passage.compared) for passage in passages) < 80
+    examiner._memory._most = 400_000
+    most = forgotten = 0
+    for number in [*range(100)] * 7:
+        data = samples.ct(element(0x00081030, "LO", f"another {number}"), element(0x00280010, "US", b"\x10\x00"))
+        examiner.examine(data, data)
+        forgotten += len(_common(examiner)) < most
+        most = max(most, len(_common(examiner)))
+        assert examiner._memory._used <= 400_000
+    assert 1 < most < 100
+    assert forgotten
+
+
+def _common(examiner: Examiner) -> list[Common]:
+    return [one for one in examiner._memory.notes.values() if isinstance(one, Common)]
 
 
 def _remembered(examiner: Examiner) -> list[Run]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from anonymizer.gate.findings import Finding, Flaw, Position, path_text
+from anonymizer.gate.findings import Finding, Flaw, Position, first, firsts, path_text
 
 if TYPE_CHECKING:
     from anonymizer.gate.evidence import Evidence
@@ -47,6 +47,11 @@ class Dates(NamedTuple):
     flaws: list[Flaw]
     intervals: dict[int, Position]
     total: int
+
+    def joined(self, other: Dates) -> Dates:
+        """Return what two parts of an instance show together."""
+        intervals = firsts(self.intervals, other.intervals)
+        return Dates([*self.flaws, *other.flaws], intervals, self.total + other.total)
 
 
 def day_of(text: str) -> tuple[date, str] | None:
@@ -100,7 +105,7 @@ def compare(
                 judged[old, value] = _judged(old, value, claim, today)
             problem, days = judged[old, value]
             if days is not None:
-                dates.intervals.setdefault(days, position)
+                first(dates.intervals, days, position)
             if problem:
                 dates.flaws.append(Flaw(problem[0], position, problem[1]))
     return dates._replace(total=total)

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from anonymizer.gate import dates, leftovers, markers, pixels, pointers, uids, values
-from anonymizer.gate.findings import Finding, Flaw, Position, attempt
+from anonymizer.gate import leftovers, markers, pixels, pointers
+from anonymizer.gate.comparison import Claimed
+from anonymizer.gate.findings import Finding, Position, attempt
+from anonymizer.gate.forms import Forms, Pair
 from anonymizer.gate.identifiers import Identifier
+from anonymizer.gate.looking import Look
 from anonymizer.gate.memory import Memory
 from anonymizer.gate.pairing import Side
 from anonymizer.gate.reading import Data, read
-from anonymizer.gate.references import NO_EDGES, NO_NODE, Edges, Node, edges_of
+from anonymizer.gate.references import NO_EDGES, NO_NODE, Edges, Node
 
 PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100020, 0x00100021
 SOP_INSTANCE, META_INSTANCE = 0x00080018, 0x00020003
@@ -109,6 +112,8 @@ class Examiner:
 
     def __init__(self, *, today: date | None = None) -> None:
         self._memory = Memory()
+        self._forms = Forms(self._memory)
+        self._looks = {is_source: Look(is_source=is_source, memory=self._memory) for is_source in (True, False)}
         self._today = today or datetime.now(UTC).date()
 
     def examine(self, source: Data, output: Data) -> Evidence:
@@ -132,11 +137,11 @@ class Examiner:
         before, fault = attempt(lambda: self._side(source, is_source=True))
         if before is None:
             return _unreadable(name, "source", fault)
-        evidence, fault = attempt(lambda: _compare(before, after, name, self._today))
+        evidence, fault = attempt(lambda: _compare(self._forms.pair(before, after), name, self._today))
         return evidence if evidence is not None else _unreadable(name, "pair of source and output", fault)
 
     def _side(self, data: Data, *, is_source: bool) -> Side:
-        side = Side(read(data, force=is_source, memory=self._memory), is_source=is_source)
+        side = Side(read(data, force=is_source, memory=self._memory), self._looks[is_source])
         if not _name(side):
             raise UnnamedInstanceError
         return side
@@ -162,23 +167,17 @@ def _called(side: Side) -> str:
     return text if text.strip(" \\") else ""
 
 
-def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
+def _compare(pair: Pair, name: str, today: date) -> Evidence:
+    source, output = pair.source, pair.output
     claims = markers.claims_of(output) - markers.claims_of(source)
-    flaws: list[Flaw] = [
-        *output.flaws,
-        *pixels.compare(source, output),
-        *values.compare(source, output),
-        *markers.check(output, source),
-        *leftovers.check(output, may_have_private=markers.SAFE_PRIVATE in claims),
+    told = pair.told(Claimed(claims, markers.longitudinal_claim(output, source, claims), today))
+    flaws = [
+        *told.flaws,
+        *told.uids.flaws,
+        *told.dates.flaws,
+        *pixels.compare_samples(source, output),
+        *leftovers.check_preamble(output.header.preamble),
     ]
-    mapped = uids.compare(source, output, are_retained=markers.UIDS in claims)
-    moved = dates.compare(
-        source.dates,
-        output.dates,
-        markers.longitudinal_claim(output.top, source.top, claims),
-        today=today,
-        retained=dates.OF_THE_DEVICE if markers.DEVICE_IDENTITY in claims else frozenset(),
-    )
     return Evidence(
         instance=name,
         source=_node(source),
@@ -186,20 +185,20 @@ def _compare(source: Side, output: Side, name: str, today: date) -> Evidence:
         issuer=source.name(ISSUER_OF_PATIENT_ID),
         patient_id=_called(source),
         output_patient_id=output.value(PATIENT_ID),
-        pairs=mapped.pairs,
-        replaced=mapped.replaced,
-        source_edges=edges_of(source.uids),
-        output_edges=edges_of(output.uids),
-        intervals=moved.intervals,
-        identifiers=frozenset(source.identifiers),
-        encodings=frozenset(source.encodings),
+        pairs=told.uids.pairs,
+        replaced=told.uids.replaced,
+        source_edges=told.source_edges,
+        output_edges=told.output_edges,
+        intervals=told.dates.intervals,
+        identifiers=frozenset().union(*(part.identifiers for part in source.parts)),
+        encodings=frozenset().union(*(part.encodings for part in source.parts)),
         claims=claims,
-        flaws=tuple(sorted(flaw.named(name) for flaw in (*flaws, *mapped.flaws, *moved.flaws))),
+        flaws=tuple(sorted(flaw.named(name) for flaw in flaws)),
         checks={
             "instances": 1,
-            "uids": mapped.total,
-            "dates": moved.total,
+            "uids": told.uids.total,
+            "dates": told.dates.total,
             "pixels": len(source.samples),
-            "pointers_dangling": pointers.dangling(output.pointers, source.tags - output.tags),
+            "pointers_dangling": pointers.dangling(output, source),
         },
     )

@@ -10,6 +10,7 @@ Position = tuple[int, ...]
 """Where an element stands: tag, item number (from 1), tag, item number, …, tag."""
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,6 +80,21 @@ def path_text(position: Position) -> str:
 def is_private(position: Position) -> bool:
     """Tell whether a position lies in a private attribute or inside of one (PS3.5 7.8)."""
     return any(tag >> 16 & 1 for tag in position[::2])
+
+
+def first(places: dict[K, Position], what: K, position: Position) -> None:
+    """Note where something stands, if it stands nowhere before that in the order of tags."""
+    before = places.get(what)
+    if before is None or position < before:
+        places[what] = position
+
+
+def firsts(one: dict[K, Position], other: dict[K, Position]) -> dict[K, Position]:
+    """Return where each thing stands first, in one of two parts of a file or in the other."""
+    places = one.copy()
+    for what, position in other.items():
+        first(places, what, position)
+    return places
 
 
 def attempt(call: Callable[[], T]) -> tuple[T | None, str]:

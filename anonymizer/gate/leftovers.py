@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from anonymizer.gate.findings import Flaw, Position, is_private
 
 if TYPE_CHECKING:
-    from anonymizer.gate.pairing import Side
+    from anonymizer.gate.notes import Part
 
 GONE = frozenset(
     {
@@ -46,24 +46,28 @@ def is_private_tag(tag: int) -> bool:
     return bool(tag & 0x10000) and bool(tag & 0xFFFF)
 
 
-def check(output: Side, *, may_have_private: bool) -> Iterator[Flaw]:
-    """Yield what is left in an output.
+def check(output: Part, *, may_have_private: bool) -> Iterator[Flaw]:
+    """Yield what is left in a part of an output.
 
     Parameters
     ----------
-    output : Side
-        The output.
+    output : Part
+        A part of the output.
     may_have_private : bool
         Whether the output claims Retain Safe Private Option; which attributes are safe, the gate does not know.
     """
-    if output.header.preamble.strip(b"\0"):
-        yield Flaw("left-behind", (), "the preamble has to be empty")
     for position in output.leftovers:
         if has_to_go(position[-1]):
             rule = "an attribute stands that no output may have"
             yield Flaw("left-behind", position, rule)
         elif not may_have_private and not is_private(position[:-2]):
             yield Flaw("private-left", position, "a private attribute stands and no claim lets it")
+
+
+def check_preamble(preamble: bytes) -> Iterator[Flaw]:
+    """Yield a flaw if something is left in the preamble of an output."""
+    if preamble.strip(b"\0"):
+        yield Flaw("left-behind", (), "the preamble has to be empty")
 
 
 def is_inside(position: Position) -> bool:

@@ -65,6 +65,9 @@ CHARACTERISTIC_TAGS = frozenset(
 )
 """What stands by the claim of Retain Patient Characteristics Option alone."""
 
+ASKED = INSERTED | CHARACTERISTIC_TAGS
+"""Of what is asked here: one of them decides what another one may be."""
+
 _NOTHING = frozenset({"", "0", "000D", "DEIDENTIFIED", "DE_IDENTIFIED"})
 """What says nothing in one of them."""
 
@@ -79,11 +82,11 @@ def claimed_by(code: Mapping[int, Element]) -> set[str]:
 
 def claims_of(side: Side) -> frozenset[str]:
     """Return the codes in DeidentificationMethodCodeSequence, and the words for what no code says."""
-    return frozenset(side.claims | _methods_of(side.top) & {DEVICES_WITHOUT_DATES})
+    return frozenset(side.claims | _methods_of(side) & {DEVICES_WITHOUT_DATES})
 
 
-def _methods_of(elements: Mapping[int, Element]) -> set[str]:
-    method = elements.get(DEIDENTIFICATION_METHOD)
+def _methods_of(side: Side) -> set[str]:
+    method = side.element(DEIDENTIFICATION_METHOD)
     return set(text_values(method)) if method is not None else set()
 
 
@@ -92,43 +95,46 @@ def retained_by(claims: Iterable[str]) -> frozenset[str]:
     return frozenset(RETAINED[claim] for claim in claims if claim in RETAINED)
 
 
-def longitudinal_claim(elements: Mapping[int, Element], source: Mapping[int, Element], claims: frozenset[str]) -> str:
+def longitudinal_claim(output: Side, source: Side, claims: frozenset[str]) -> str:
     """Return what an output claims of its dates beside its source's; that they stand is believed only with the code.
 
     Parameters
     ----------
-    elements, source : mapping of int to Element
-        The top level elements of an output and its source by tag.
+    output, source : Side
+        The two files.
     claims : frozenset of str
         Codes that the output has and its source has not: what the source said of itself proves nothing.
     """
-    claim = first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    claim = output.value(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
     if claim == "UNMODIFIED":
         return claim if FULL_DATES in claims else ""
-    before = first_value(source, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    before = source.value(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
     # Dates that somebody moved before, and that were retained as they came.
     is_retained = claim == before == "MODIFIED" and FULL_DATES in claims and MODIFIED_DATES not in claims
     return "UNMODIFIED" if is_retained else claim
 
 
 def check(output: Side, source: Side) -> Iterator[Flaw]:
-    """Yield the markers that an output lacks, and what it says in them that nobody can believe."""
-    elements = output.top
-    if first_value(elements, PATIENT_IDENTITY_REMOVED) != "YES":
+    """Yield the markers that an output lacks, and what it says in them that nobody can believe.
+
+    What is asked of the two files is in `ASKED`.
+    """
+    if output.value(PATIENT_IDENTITY_REMOVED) != "YES":
         rule = "PatientIdentityRemoved has to be YES"
         yield Flaw("marker-missing", (PATIENT_IDENTITY_REMOVED,), rule)
-    is_told = first_value(elements, DEIDENTIFICATION_METHOD) and DEIDENTIFICATION_METHOD_CODE_SEQUENCE not in elements
+    has_codes = output.element(DEIDENTIFICATION_METHOD_CODE_SEQUENCE) is not None
+    is_told = output.value(DEIDENTIFICATION_METHOD) and not has_codes
     if not is_told and not claims_of(output):
         # Whoever did less than a profile of the standard says what in words; the gate then believes nothing.
         rule = "DeidentificationMethodCodeSequence has to hold the codes of what was done"
         yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
-    if first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED) not in CLAIMS:
+    if output.value(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED) not in CLAIMS:
         rule = "LongitudinalTemporalInformationModified has to be UNMODIFIED, MODIFIED or REMOVED"
         yield Flaw("marker-missing", (LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,), rule)
-    if not _methods_of(elements) <= _METHODS:
+    if not _methods_of(output) <= _METHODS:
         yield Flaw("marker-wrong", (DEIDENTIFICATION_METHOD,), "DeidentificationMethod names no program that is known")
-    if DEIDENTIFICATION_METHOD_CODE_SEQUENCE in elements:
-        yield from _unclaimed(elements, source.top, claims_of(output))
+    if has_codes:
+        yield from _unclaimed(output, source, claims_of(output))
 
 
 def check_code(code: Mapping[int, Element], position: Position) -> Iterator[Flaw]:
@@ -138,19 +144,17 @@ def check_code(code: Mapping[int, Element], position: Position) -> Iterator[Flaw
         yield Flaw("marker-wrong", (*position, CODE_MEANING), "a code of what was done is none of the standard's")
 
 
-def _unclaimed(
-    elements: Mapping[int, Element], source: Mapping[int, Element], claims: frozenset[str]
-) -> Iterator[Flaw]:
+def _unclaimed(output: Side, source: Side, claims: frozenset[str]) -> Iterator[Flaw]:
     """Yield what an output that claims codes does and does not claim."""
     if BASIC not in claims:
         rule = "an output that claims options has to claim the Basic Application Confidentiality Profile"
         yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
-    longitudinal = first_value(elements, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
-    is_ours = longitudinal != first_value(source, LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    longitudinal = output.value(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
+    is_ours = longitudinal != source.value(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED)
     if longitudinal == "MODIFIED" and is_ours and MODIFIED_DATES not in claims:
         rule = "dates were modified, and no code claims it"
         yield Flaw("marker-missing", (DEIDENTIFICATION_METHOD_CODE_SEQUENCE,), rule)
     if CHARACTERISTICS not in claims:
-        for tag in CHARACTERISTIC_TAGS & elements.keys():
-            if first_value(elements, tag) not in _NOTHING:
+        for tag in CHARACTERISTIC_TAGS:
+            if output.value(tag) not in _NOTHING:
                 yield Flaw("marker-missing", (tag,), "a characteristic of the patient stands, and no code claims it")

@@ -41,12 +41,15 @@ class Run:
         What others noted of them, each under a key of its own.
     met : int
         How often they were met again.
+    joined_of : tuple of Run
+        The runs that it was joined of; none of a single element.
     """
 
     tags: tuple[int, ...]
     elements: tuple[Element, ...]
     notes: dict[object, Any] = field(default_factory=dict)
     met: int = 0
+    joined_of: tuple[Run, ...] = ()
 
     @classmethod
     def of(cls, element: Element) -> Run:
@@ -56,8 +59,9 @@ class Run:
     @classmethod
     def joined(cls, runs: Sequence[Run]) -> Run:
         """Make one of several usual ones that stand in a row."""
-        tags = tuple(tag for run in runs for tag in run.tags)
-        return cls(tags, tuple(element for run in runs for element in run.elements), met=_OFTEN)
+        tags = tuple([tag for run in runs for tag in run.tags])
+        elements = tuple([element for run in runs for element in run.elements])
+        return cls(tags, elements, met=_OFTEN, joined_of=tuple(runs))
 
     @property
     def is_usual(self) -> bool:
@@ -72,12 +76,18 @@ class Memory:
     ----------
     most : int
         About how many octets may be remembered; beyond that all is forgotten.
+
+    Attributes
+    ----------
+    notes : dict
+        What others noted of several runs together, each under a key of its own.
     """
 
     def __init__(self, most: int = 1 << 25) -> None:
         self._most = most
         self._used = 0
         self._pages: dict[tuple[bool, bool, bool], Page] = {}
+        self.notes: dict[object, Any] = {}
 
     def page(self, *, implicit: bool, little: bool, is_meta: bool = False) -> Page:
         """Return what was read in data sets of an encoding, or in file meta information."""
@@ -92,6 +102,7 @@ class Memory:
         self._used += octets + _ENTRY * elements
         if self._used > self._most:
             self._pages.clear()  # who reads by a forgotten page goes on with it; it is gone when he is done
+            self.notes.clear()
             self._used = 0
 
 

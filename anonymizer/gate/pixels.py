@@ -17,6 +17,7 @@ from anonymizer.gate.reading import NATIVE, TRANSFER_SYNTAX, UNDEFINED_LENGTH, i
 from anonymizer.gate.segments import Picture
 
 if TYPE_CHECKING:
+    from anonymizer.gate.notes import Part
     from anonymizer.gate.pairing import Side
 
 PIXELS: Mapping[int, str] = {
@@ -49,15 +50,14 @@ GEOMETRY: Mapping[int, str] = {
 }
 
 
-def compare(source: Side, output: Side) -> Iterator[Flaw]:
-    """Yield what differs in the picture.
+def compare(source: Part, output: Part) -> Iterator[Flaw]:
+    """Yield what differs in what gives the picture its shape and place.
 
     Parameters
     ----------
-    source, output : Side
-        The two files. Shape attributes have to be in the output; those in sequences where it still has the item.
+    source, output : Part
+        The same part of the two files. What is in sequences has to be in the output where that still has the item.
     """
-    yield from _of_samples(source, output)
     for position, before in source.shapes.items():
         after = output.shapes.get(position)
         if after is None:
@@ -68,7 +68,8 @@ def compare(source: Side, output: Side) -> Iterator[Flaw]:
             yield Flaw("pixels-differ", position, rule)
 
 
-def _of_samples(source: Side, output: Side) -> Iterator[Flaw]:
+def compare_samples(source: Side, output: Side) -> Iterator[Flaw]:
+    """Yield what differs in the pixel values themselves."""
     if source.samples and not _agree(source.header.transfer_syntax, output.header.transfer_syntax):
         rule = "the transfer syntax gives the pixel values another meaning than in the source"
         yield Flaw("pixels-differ", (TRANSFER_SYNTAX,), rule)
@@ -113,13 +114,14 @@ def _coded(side: Side, element: Element) -> Coded:
 
 def _number(side: Side, tag: int) -> int:
     """Return a number that shapes the picture, or 0."""
-    shape = side.shapes.get((tag,))
+    shape = side.shape(tag)
     values = _decoded(shape, GEOMETRY[tag]) if shape is not None else ()
     return int(values[0]) if values and not isinstance(values[0], str) else 0
 
 
 def _bytes_of(side: Side, tag: int) -> bytes:
-    value = side.top[tag].value if tag in side.top else b""
+    element = side.element(tag)
+    value = element.value if element is not None else b""
     return value if isinstance(value, bytes) else b""
 
 
@@ -130,6 +132,10 @@ def _same_samples(before: Element, after: Element, word: str) -> bool:
     if len(second) != len(first) + is_padded or (is_padded and second[-1]):
         return False
     is_swapped = is_little(before) != is_little(after) and "OB" not in (before.VR, after.VR)
+    octets = first.obj if isinstance(first, memoryview) else None
+    if isinstance(octets, bytes) and isinstance(before, RawDataElement) and not is_swapped:
+        # A view on the file that the element was just read from is compared in its place, without a copy.
+        return octets.startswith(second[: len(first)], before.value_tell)
     for start in range(0, len(first), _CHUNK):
         one, other = bytes(first[start : start + _CHUNK]), second[start : start + _CHUNK]
         if is_swapped:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from pydicom.dataelem import RawDataElement
 
 from anonymizer.gate.memory import Element
 
+if TYPE_CHECKING:
+    from anonymizer.gate.pairing import Side
+
 _LITTLE, _BIG = Struct("<HH"), Struct(">HH")
 
 
-def dangling(pointers: Iterable[Element], gone: set[int]) -> int:
-    """Count the pointers of an output that lead to what its source has and it has not.
-
-    Parameters
-    ----------
-    pointers : iterable of Element
-        Those of the output.
-    gone : set of int
-        The tags that stand in the source alone, at any depth.
-    """
-    return sum(tag in gone for element in pointers for tag in _tags(element)) if gone else 0
+def dangling(output: Side, source: Side) -> int:
+    """Count the pointers of an output that lead to what its source has and it has not, at any depth."""
+    elements = output.pointers
+    gone = source.tags - output.tags if elements else set()
+    return sum(tag in gone for element in elements for tag in _tags(element))
 
 
 def _tags(element: Element) -> Iterator[int]:

@@ -39,6 +39,7 @@ NATIVE = frozenset(
 
 PIXEL_DATA = 0x7FE00010
 TRANSFER_SYNTAX = 0x00020010
+SPECIFIC_CHARACTER_SET = 0x00080005
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
 _PREAMBLE = 128
@@ -200,12 +201,17 @@ def read(data: Data, *, force: bool = False, memory: Memory | None = None) -> Re
 def _read(
     body: bytes | memoryview, at: int, *, implicit: bool, little: bool, memory: Memory | None, is_meta: bool = False
 ) -> tuple[tuple[Run, ...], int]:
-    """Return the elements of a data set or of file meta information, and where they end."""
+    """Return the elements of a data set or of file meta information, and where they end.
+
+    One reader of pydicom reads all that is new, wherever it is set down, because to start one takes longer than to read
+    an element. Behind a character set it is another one: pydicom's would keep that for what follows, and an element is
+    remembered by its octets alone.
+    """
     stream = _stream(body)
     stream.seek(at)
     stop = _after_file_meta if is_meta else None
+    elements = data_element_generator(stream, implicit, little, stop, _LARGE)
     if memory is None or not isinstance(body, bytes):
-        elements = data_element_generator(stream, implicit, little, stop, _LARGE)
         return tuple([Run.of(_with_value(element, body, stream)) for element in elements]), stream.tell()
     page = memory.page(implicit=implicit, little=little, is_meta=is_meta)
     runs: list[Run] = []
@@ -215,10 +221,12 @@ def _read(
         size, run = page.at(body, at)
         if run is None:
             stream.seek(at)
-            element = next(data_element_generator(stream, implicit, little, stop, _LARGE), None)
+            element = next(elements, None)
             if element is None:
                 break
             run, size = Run.of(_with_value(element, body, stream)), stream.tell() - at
+            if run.tags[0] == SPECIFIC_CHARACTER_SET:
+                elements = data_element_generator(stream, implicit, little, stop, _LARGE)
             page.keep(body, at, size, run)
         if run.is_usual:
             row.append(run)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from anonymizer.gate.findings import Finding, Flaw, Position, Reference, is_private
+from anonymizer.gate.findings import Finding, Flaw, Position, Reference, first, firsts, is_private
 from anonymizer.gate.leftovers import is_inside
 from anonymizer.gate.uids import REGISTERED
 
@@ -68,12 +68,20 @@ class Edges(NamedTuple):
     private: frozenset[str]
     gone: frozenset[Edge] = frozenset()
 
+    def joined(self, other: Edges) -> Edges:
+        """Return the references of two parts of an instance together."""
+        if not any(other):
+            return self
+        public = firsts(self.public, other.public)
+        private = (self.private | other.private) - {target for _, target in public}
+        return Edges(public, private, (self.gone | other.gone) - public.keys())
+
 
 NO_EDGES = Edges({}, frozenset())
 
 
 def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
-    """Collect the references of one instance from its UI elements.
+    """Collect the references of one instance, or of a part of it, from its UI elements.
 
     Registered UIDs (well-known frames of reference, palettes) point outside of every archive and are not
     edges.
@@ -96,7 +104,7 @@ def edges_of(uids: Mapping[Position, tuple[str, ...]]) -> Edges:
             if is_inside(position):
                 gone.add((level, uid))
             else:
-                public.setdefault((level, uid), position)
+                first(public, (level, uid), position)
     return Edges(public, frozenset(private) - {target for _, target in public}, frozenset(gone - public.keys()))
 
 

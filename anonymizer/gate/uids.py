@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined] # documented, not in its __all__
 
-from anonymizer.gate.findings import Finding, Flaw, Position, is_private, path_text
+from anonymizer.gate.findings import Finding, Flaw, Position, first, firsts, is_private, path_text
 from anonymizer.gate.reading import text_values
 
 if TYPE_CHECKING:
     from anonymizer.gate.evidence import Evidence
-    from anonymizer.gate.pairing import Side
+    from anonymizer.gate.notes import Part
 
 META_CLASS: Position = (0x00020002,)
 META_INSTANCE: Position = (0x00020003,)
@@ -51,19 +51,28 @@ class Uids(NamedTuple):
     replaced: Pairs
     total: int
 
+    def joined(self, other: Uids) -> Uids:
+        """Return what two parts of an instance show together."""
+        return Uids(
+            [*self.flaws, *other.flaws],
+            firsts(self.pairs, other.pairs),
+            firsts(self.replaced, other.replaced),
+            self.total + other.total,
+        )
+
 
 def is_valid(uid: str) -> bool:
     """Tell whether a UID has at most 64 characters of digits and dots without leading zeros (PS3.5 9.1)."""
     return len(uid) <= 64 and _VALID.fullmatch(uid) is not None
 
 
-def compare(source: Side, output: Side, *, are_retained: bool) -> Uids:
+def compare(source: Part, output: Part, *, are_retained: bool) -> Uids:
     """Pair the UIDs of one instance by position and value number.
 
     Parameters
     ----------
-    source, output : Side
-        The two files.
+    source, output : Part
+        The same part of the two files. What is repeated of the data set (`OF_THE_DATA_SET`) is in one with its copy.
     are_retained : bool
         Whether the output claims Retain UIDs Option.
     """
@@ -88,7 +97,7 @@ def compare(source: Side, output: Side, *, are_retained: bool) -> Uids:
     return uids._replace(total=total)
 
 
-def _in_words(source: Side, position: Position) -> tuple[str, ...]:
+def _in_words(source: Part, position: Position) -> tuple[str, ...]:
     """Return the values of a private UID whose VR the source does not tell."""
     if not is_private(position):
         return ()
@@ -100,13 +109,13 @@ def _in_words(source: Side, position: Position) -> tuple[str, ...]:
     return text_values(element) if element is not None and element.VR in (None, "UN") else ()
 
 
-def _contradicts(output: Side, position: Position) -> bool:
+def _contradicts(output: Part, position: Position) -> bool:
     """Tell whether a UID of the file meta should repeat one of the data set, and does not."""
     repeated = output.uids.get(OF_THE_DATA_SET.get(position, ()))
     return bool(repeated) and output.uids[position] != repeated
 
 
-def _needs_no_pair(source: Side, output: Side, position: Position) -> bool:
+def _needs_no_pair(source: Part, output: Part, position: Position) -> bool:
     """Tell whether a UID of the file meta says how the file was written, or only repeats the data set."""
     own = OF_THE_DATA_SET.get(position)
     if own is None:
@@ -126,7 +135,7 @@ def _pair(old: str, new: str, position: Position, flaws: list[Flaw], pairs: Pair
     elif new in REGISTERED:
         flaws.append(Flaw("uid-not-mapped", position, "a UID became a registered one"))
     else:
-        pairs.setdefault((old, new), position)
+        first(pairs, (old, new), position)
 
 
 def image_of(evidence: Sequence[Evidence]) -> dict[str, str]:

@@ -23,63 +23,47 @@ from anonymizer.gate.structure import INVALID
 from anonymizer.gate.uses import DATE, SAMPLES, UID, use_of
 
 if TYPE_CHECKING:
-    from anonymizer.gate.pairing import Notes, Passage, Side
+    from anonymizer.gate.notes import Notes, Part
 
 CHANGED, ADDED, LOST = "value-changed", "value-added", "value-lost"
 """The kinds of findings; `INVALID` besides."""
 
 _WITHOUT = "something is gone without which the object is another one"
 
-_MOST_OUTPUTS = 64
-"""For how many passages of outputs it is remembered what was found of them beside one of a source."""
-
 _OTHERS = frozenset({*GEOMETRY, EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS})
 """What :mod:`anonymizer.gate.pixels` compares."""
+
+_ELSEWHERE = INSERTED | _OTHERS
+"""What others compare."""
 
 _KEPT = MEASURES | WHOLE
 """What does not go."""
 
 
-def compare(source: Side, output: Side) -> Iterator[Flaw]:
+def compare(source: Part, output: Part) -> Iterator[Flaw]:
     """Yield what an output says that its source does not.
 
     Parameters
     ----------
-    source, output : Side
-        The two files.
+    source, output : Part
+        The same part of the two files.
     """
-    for before in source.passages:
-        for after in dict.fromkeys(map(output.passage_of.get, before.elements)):
-            if after is None:
-                continue
-            # What was found depends on the two alone, so it is the same wherever both stand again.
-            found = before.compared.get(after)
-            if found is None:
-                both = (tag for tag in before.elements if tag in after.elements)
-                found = tuple(flaw for tag in both for flaw in _top(tag, before, after))
-                if before.is_kept and after.is_kept and len(before.compared) < _MOST_OUTPUTS:
-                    before.compared[after] = found
-            yield from found
-    for tag in output.top.keys() - source.top.keys():
-        yield from _top(tag, None, output.passage_of[tag])
+    for tag, element in output.top.items():
+        inside = output.inside.get(tag)
+        if tag in _ELSEWHERE or (inside is None and use_of(tag, element.VR, "") & (UID | DATE | SAMPLES)):
+            continue
+        origin = source.top.get(tag)
+        if origin is not None and _has_same_octets(origin, element):
+            continue
+        if inside is not None:
+            yield from _inside(source.inside.get(tag), inside)
+        else:
+            yield from _judged((tag,), origin, element, {})
     for tag in (source.top.keys() - output.top.keys()) & _KEPT:
         if tag in MEASURES:
             yield from _lost((tag,), source.top[tag])
         elif source.inside[tag].items.get((tag,)):
             yield Flaw(LOST, (tag,), _WITHOUT)
-
-
-def _top(tag: int, before: Passage | None, after: Passage) -> Iterator[Flaw]:
-    """Yield what is wrong with a top level element of an output."""
-    if tag in INSERTED or tag in _OTHERS:
-        return
-    origin, element = before.elements[tag] if before else None, after.elements[tag]
-    inside = after.inside.get(tag)
-    if inside is not None:
-        if origin is None or not _has_same_octets(origin, element):
-            yield from _inside(before.inside.get(tag) if before else None, inside)
-    elif not use_of(tag, element.VR, "") & (UID | DATE | SAMPLES):
-        yield from _judged((tag,), origin, element, {})
 
 
 def _inside(before: Notes | None, after: Notes) -> Iterator[Flaw]:
