@@ -56,15 +56,20 @@ class Site:
             }
             self.prefect.call("POST", "/events", [event])
 
-    def runs(self, *states: str) -> list[dict[str, str]]:
-        """Return the runs in these states."""
-        return self.prefect.call("POST", "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": states}}}})
+    def runs(self, *states: str, rung: bool = False) -> list[dict[str, str]]:
+        """Return the runs in these states, or those of them that a doorbell started."""
+        found = self.prefect.call("POST", "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": states}}}})
+        return [run for run in found if not rung or "auto-scheduled" not in run["tags"]]
 
     def is_resting(self) -> bool:
-        """Tell whether no run works, and none is due."""
-        now = datetime.now(UTC).isoformat()
-        due = [run for run in self.runs("SCHEDULED") if run["expected_start_time"] <= now]
-        return not due and not self.runs("PENDING", "RUNNING")
+        """Tell whether every run that a doorbell started is over; one of the schedule may always work."""
+        return not self.runs("SCHEDULED", "PENDING", "RUNNING", rung=True)
+
+    def unfinished(self) -> int:
+        """Count the runs that have no end in the ledger."""
+        with lineage.connect(self.folder / "lineage") as tables:
+            (found,) = lineage.rows(tables, "SELECT count(*) AS runs FROM runs WHERE state = 'started'")
+        return int(found["runs"])
 
     def triggers(self) -> list[str]:
         """Return what woke the runs that ended well."""

@@ -69,16 +69,15 @@ def test_a_worker_killed_in_the_middle_of_a_study_loses_and_doubles_nothing(site
     # Left alone, the dead run's slot is free when its lease is over, five minutes later: too long for a test.
     site.worker.start(clear=True)
 
-    wait(lambda: site.balanced(310) and site.is_resting())
+    wait(lambda: site.balanced(310) and site.unfinished() == 1)  # a run of the schedule may work at any time
     assert site.in_cloud() == 310
     with lineage.connect(site.folder / "lineage") as tables:
-        (unfinished,) = lineage.rows(tables, "SELECT count(*) AS n FROM runs WHERE state = 'started'")
         (twice,) = lineage.rows(
             tables,
             "SELECT count(*) AS n FROM (SELECT sop_instance_uid FROM deliveries WHERE outcome = 'stored'"
             " GROUP BY ALL HAVING count(*) > 1)",
         )
-    assert (unfinished["n"], twice["n"]) == (1, 0)
+    assert twice["n"] == 0
 
 
 def test_a_hundred_rings_in_a_short_time_make_a_few_runs_and_lose_nothing(site: Site) -> None:
