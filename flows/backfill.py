@@ -34,6 +34,7 @@ __all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
 
 _List = TypeVar("_List")
 _OVER = "The window closed; the next start goes on from here."
+_AWAY = "Something waits for an end that is away, or failed; the next start goes on from here."
 _ALL = "All that was meant was tried."
 _AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
 _LOOK_AGAIN = 1.0  # seconds, while the live route works
@@ -97,7 +98,7 @@ def backfill(
         said = "It ended too soon: see the run's log."
         try:
             move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
-            said = _OVER if pace.is_over else _ALL
+            said = _AWAY if tally.errors else _OVER if pace.is_over else _ALL
         finally:
             get_run_logger().info("%s: %s. %s", site, tally.said, said)
             progress.show(said)

@@ -51,6 +51,7 @@ class Look:
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
         self._open = 0
+        self._news: tuple[int, str] | None = None
 
     def find(self) -> list[Work]:
         """Return what is to be moved; nothing once all was returned."""
@@ -58,6 +59,12 @@ class Look:
         if self._was and (found := self._announced()):
             return found
         return self._sweep() if self._has_to_sweep() else []
+
+    def has_news(self) -> bool:
+        """Tell whether anything was announced or released since this was asked last; cheap in a ledger of any size."""
+        news = self._desk.hospital.last_change(), self._desk.ledger.latest_release()
+        before, self._news = self._news, news
+        return news != before
 
     @property
     def excluded(self) -> int:

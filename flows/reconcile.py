@@ -18,6 +18,7 @@ from flows.run import recorded_run
 from flows.settings.sites import load_sites
 from flows.shown import page
 from flows.shown.alarms import harmless
+from flows.shown.run import told
 
 __all__ = ["healed", "reconcile"]
 
@@ -47,12 +48,14 @@ def reconcile(site: str, heal: bool = True) -> State[Any] | None:
         except TransientError as error:
             tally.stops(error)
         else:
-            tally.outcomes += result.healed.values()
+            for outcome in result.outcomes:
+                tally.settles(outcome)
             tally.errors += result.errors
             get_run_logger().info("%s: %s", site, sentence(result))
             _publish(desk, result)
             with harmless("what the page says of it"):
                 page.compared(desk, len(result.left))
+            told(desk, tally, "reconciliation", busy=True)
         return tally.ending()
 
 

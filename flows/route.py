@@ -63,7 +63,9 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
     drain = Drain(desk, tally, tell=run.stopped, moved=run.moved)
     drain.begin()
     look = Look(desk, thorough=trigger != "doorbell")
-    for _ in _rounds(linger):
+    for is_last in _rounds(linger):
+        if not (look.has_news() or is_last):
+            continue
         # Not while the run only waits for more: whoever stays behind may work then.
         with desk.leases.share(LIVE):
             _load_early(desk, thorough=trigger != "doorbell")
@@ -80,16 +82,16 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
     drain.end()
 
 
-def _rounds(linger: int) -> Iterator[None]:
-    """Yield for each look that a run takes; the last one is after the time is over, so that no ring falls between."""
+def _rounds(linger: int) -> Iterator[bool]:
+    """Yield for each look that a run takes whether it is the last: after the time is over, so no ring falls between."""
     due = flow_run.scheduled_start_time or datetime.now(UTC)
     # Two machines may disagree about the time: that makes it shorter or longer, and never long.
     seconds = min(linger - (datetime.now(UTC) - due).total_seconds(), linger)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        yield
+        yield False
         time.sleep(max(0.0, min(_PAUSE, until - time.monotonic())))
-    yield
+    yield True
 
 
 def _load_early(desk: Desk, *, thorough: bool) -> None:

@@ -60,13 +60,17 @@ class Tally:
     def counts(self, work: Work, result: object) -> None:
         """Count a study by what became of it; whatever is no result is what went wrong."""
         if isinstance(result, StudyOutcome):
-            self.outcomes.append(result)
-            if result.status == "held":
-                self.untold[result.reason] += 1
+            self.settles(result)
         elif isinstance(result, Elsewhere):
             self.elsewhere.append(work)
         elif not isinstance(result, Settled):
             self.waits(work, result.error if isinstance(result, Waits) else result)
+
+    def settles(self, outcome: StudyOutcome) -> None:
+        """Count a study that has an outcome."""
+        self.outcomes.append(outcome)
+        if outcome.status == "held":
+            self.untold[outcome.reason] += 1
 
     def waits(self, work: Work, error: object) -> None:
         """Count a study that stays in flight, and why; of an unforeseen error only the type is told."""

@@ -269,3 +269,24 @@ def test_the_output_of_another_instance_is_told() -> None:
     data = source(99)
     other = pydicom.dcmread(BytesIO(output(source(98))))
     assert "value-changed" in alike(examiner, data, as_bytes(other))
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_a_file_that_names_two_transfer_syntaxes_is_read_by_none_however_often(*, is_source: bool) -> None:
+    examiner = learned()
+    before = source(OFTEN)
+    after = output(before)
+    if is_source:
+        before = _with_two_transfer_syntaxes(before)
+    else:
+        after = _with_two_transfer_syntaxes(after)
+    for _ in range(OFTEN):
+        assert alike(examiner, before, after) == {"unreadable"}
+
+
+def _with_two_transfer_syntaxes(data: bytes) -> bytes:
+    """Put another TransferSyntaxUID before the one in the file meta information, and count it."""
+    another = element(0x00020010, "UI", "1.2.840.10008.1.2.4.50")
+    at = data.index(b"\x02\x00\x10\x00UI")
+    length = int.from_bytes(data[140:144], "little") + len(another)
+    return data[:140] + length.to_bytes(4, "little") + data[144:at] + another + data[at:]

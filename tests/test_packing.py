@@ -79,6 +79,23 @@ def test_each_day_before_yesterday_is_one_file_and_every_answer_the_same(ledger:
     assert answers(tmp_path) == before
 
 
+def test_what_a_name_stands_for_never_changes(ledger: Ledger, tmp_path: Path) -> None:
+    before = {path.name for path in runs(tmp_path)}
+    ledger.pack()
+    packed = {path.name for path in runs(tmp_path) if path.name < "20260304"}
+    assert len(packed) == 2
+    assert packed.isdisjoint(before)
+
+
+@pytest.mark.parametrize("name", ["20260302-export.parquet", "20260302T230000000000-6a7a67e8.sync-conflict.parquet"])
+def test_what_is_no_record_is_left_alone(ledger: Ledger, tmp_path: Path, name: str) -> None:
+    foreign = tmp_path / "runs" / name
+    shutil.copy(runs(tmp_path)[0], foreign)
+    ledger.pack()
+    assert foreign.exists()
+    assert len([day for day in days(tmp_path) if day < "20260304"]) == 3
+
+
 def test_packing_again_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
     ledger.pack()
     there = {path.name: path.read_bytes() for path in runs(tmp_path)}

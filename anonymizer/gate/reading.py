@@ -157,6 +157,7 @@ def read_header(data: bytes | memoryview, memory: Memory | None = None) -> Heade
     if data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
         raise InvalidDicomError
     runs, end = _read(data, _PREAMBLE + 4, implicit=False, little=True, is_meta=True, memory=memory)
+    check_whole([tag for run in runs for tag in run.tags], runs[-1].elements[-1] if runs else None)
     return Header(bytes(data[:_PREAMBLE]), runs, _transfer_syntax(runs), end)
 
 
@@ -336,7 +337,7 @@ def _whole(header: Header, runs: tuple[Run, ...], *, is_inflated: bool = False) 
 def _transfer_syntax(runs: Iterable[Run]) -> str:
     for run in runs:
         if TRANSFER_SYNTAX in run.tags:
-            return first_value(dict(zip(run.tags, run.elements, strict=True)), TRANSFER_SYNTAX)
+            return first_value({TRANSFER_SYNTAX: run.elements[run.tags.index(TRANSFER_SYNTAX)]}, TRANSFER_SYNTAX)
     return ""
 
 

@@ -91,21 +91,34 @@ local function ring()
   return answer ~= nil
 end
 
-function OnStableStudy(studyId, tags, metadata)
-  ring()
-end
-
-local rung = nil -- when it last rang for an instance
+local ended = nil -- when the last ring was over; Lua callbacks come one after the other
+local heard = true
 local rest = REST
 
-function OnStoredInstance(instanceId, tags, metadata, origin)
-  local now = os.time()
-  -- A clock that is put back doesn't silence it: then the difference is negative.
-  if rung and os.difftime(now, rung) >= 0 and os.difftime(now, rung) < rest then
-    return
+-- Tells whether so much time is over since the last ring; a clock that is put back does not silence the doorbell.
+local function rested(seconds)
+  local since = ended and os.difftime(os.time(), ended)
+  return not since or since < 0 or since >= seconds
+end
+
+local function ring_and_rest()
+  heard = ring()
+  rest = heard and REST or math.min(2 * rest, LONGEST_REST)
+  ended = os.time()
+end
+
+-- Where nobody answers, Orthanc receives nothing for as long as a ring takes. So no ring comes before the rest is over:
+-- the schedule brings what rang for nobody.
+function OnStableStudy(studyId, tags, metadata)
+  if heard or rested(rest) then
+    ring_and_rest()
   end
-  rung = now
-  rest = ring() and REST or math.min(2 * rest, LONGEST_REST)
+end
+
+function OnStoredInstance(instanceId, tags, metadata, origin)
+  if rested(rest) then
+    ring_and_rest()
+  end
 end
 
 if fault() then

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import re
 import secrets
 import threading
 import time
@@ -45,7 +44,6 @@ from flows.ledger.settled import SettledIndex
 __all__ = ["Ledger", "LedgerError"]
 
 _STAMP: Final = "%Y%m%dT%H%M%S%f"
-_NAME: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
 _STALE_SECONDS: Final = 24 * 3600
 _SETTLED: Final = ".settled.parquet"
 _LINKS: Final = ".links"
@@ -185,7 +183,7 @@ class Ledger:
         # The end of a name tells the study, so that nobody reads the files of all others.
         end = f"-{_end_of(work)}" if work else ""
         with self._lock, self._guarded("read"):
-            names = (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+            names = (path for path in folder.iterdir() if database.RECORD.fullmatch(path.name))
             paths = [database.pattern(path) for path in names if path.name >= first and path.stem.endswith(end)]
             if not paths:
                 return []
@@ -205,6 +203,11 @@ class Ledger:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""
         self._append("releases", releases)
 
+    def latest_release(self) -> str:
+        """Return the name of the latest record of a release, of any site; "" if there is none."""
+        with self._guarded("read"):
+            return max((path.name for path in (self.directory / "releases").glob("[1-9]*.parquet")), default="")
+
     def releases(self, site: str, project: str) -> dict[str, str]:
         """Return the record of the latest release of every study of a site that was ever released, by its work token.
 
@@ -213,7 +216,7 @@ class Ledger:
         """
         folder = self.directory / "releases"
         with self._lock, self._guarded("read"):
-            paths = [database.pattern(path) for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+            paths = [database.pattern(path) for path in folder.iterdir() if database.RECORD.fullmatch(path.name)]
             if not paths:
                 return {}
             rows = self._connection.execute(
@@ -267,7 +270,7 @@ class Ledger:
 
     def _records(self) -> set[str]:
         """Return the names of all records of studies."""
-        return {path.stem for path in (self.directory / "studies").iterdir() if _NAME.fullmatch(path.name)}
+        return {path.stem for path in (self.directory / "studies").iterdir() if database.RECORD.fullmatch(path.name)}
 
     def _write(self, kind: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows beside, flush them and rename them into place."""
@@ -292,7 +295,7 @@ class Ledger:
     def _latest(self) -> datetime:
         """Return the time in the latest record's name, which a clock set back must not undercut."""
         names = (path.name for kind in KINDS for path in (self.directory / kind).iterdir())
-        stamps = [match[1] for name in names if (match := _NAME.fullmatch(name))]
+        stamps = [match[1] for name in names if (match := database.RECORD.fullmatch(name))]
         first = datetime.min.replace(tzinfo=UTC)
         return datetime.strptime(max(stamps), _STAMP).replace(tzinfo=UTC) if stamps else first
 

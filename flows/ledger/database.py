@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
-__all__ = ["beside", "connect", "copy", "literal", "pattern"]
+__all__ = ["RECORD", "beside", "connect", "copy", "literal", "pattern"]
+
+RECORD: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
+"""How files of records are named: the time, by which they sort, and what no other has."""
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 
@@ -23,7 +23,9 @@ from flows.errors import LedgerError
 from flows.ledger import database
 from flows.ledger.records import KINDS
 
-__all__ = ["Balance", "balance", "build", "connect", "rows"]
+__all__ = ["Balance", "again", "balance", "build", "connect", "rows"]
+
+T = TypeVar("T")
 
 _FILE: Final = "lineage.duckdb"
 _PACKED: Final = (0.1, 0.3, 1.0)  # seconds; packing a day takes less
@@ -99,16 +101,30 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
     connection = database.connect()
     # Records never change, so what DuckDB learned about a file stays true, and a view over a view opens none again.
     connection.execute("SET parquet_metadata_cache = true")
-    _asked(connection, _views(directory))
+    again(lambda: connection.execute(_views(directory)))
     connection.execute("SET lock_configuration = true")
     return connection
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of a query, each as a dictionary by column name."""
-    answer = _asked(connection, sql, parameters)
-    names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def asked() -> list[dict[str, Any]]:
+        answer = connection.execute(sql, list(parameters))
+        names = [column[0] for column in answer.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    return again(asked)
+
+
+def again(question: Callable[[], T]) -> T:
+    """Put a question, and again if a file was packed between its listing and its reading."""
+    for pause in _PACKED:
+        try:
+            return question()
+        except duckdb.IOException:
+            time.sleep(pause)
+    return question()
 
 
 def balance(connection: duckdb.DuckDBPyConnection, site: str | None = None) -> Balance:
@@ -137,18 +153,6 @@ def balance(connection: duckdb.DuckDBPyConnection, site: str | None = None) -> B
         [site],
     )
     return Balance(**total)
-
-
-def _asked(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()
-) -> duckdb.DuckDBPyConnection:
-    """Put a question, and again if a file was packed between its listing and its reading."""
-    for pause in _PACKED:
-        try:
-            return connection.execute(sql, list(parameters))
-        except duckdb.IOException:
-            time.sleep(pause)
-    return connection.execute(sql, list(parameters))
 
 
 def _views(directory: Path) -> str:

@@ -7,6 +7,7 @@ the views opens every file there is. The records of studies stay as they are, on
 from __future__ import annotations
 
 import fcntl
+import secrets
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
@@ -21,9 +22,9 @@ __all__ = ["pack"]
 def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> int:
     """Put the records of each earlier day together, and return how many files that saved.
 
-    The packed file takes the name and the place of the day's last record, so it appears at once and names still order
-    what happened. Whoever is killed between that and the removal of the others leaves records twice, which the views
-    count once, and the next packing removes them.
+    The packed file has a name of its own, with the time of the day's last record: what a name stands for never changes.
+    Whoever is killed between its appearance and the removal of the others leaves records twice, which the views count
+    once, and the next packing removes them.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
         shapes = sorted(folder.glob("0-schema-*.parquet"))
         for paths in _by_day(folder, today):
             read = [database.pattern(path) for path in (*shapes, *paths)]
-            with database.beside(paths[-1]) as hidden:
+            stamp = paths[-1].name.partition("-")[0]
+            with database.beside(folder / f"{stamp}-{secrets.token_hex(4)}.parquet") as hidden:
                 database.copy(
                     connection,
                     "SELECT DISTINCT * FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
@@ -53,7 +55,7 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
                     hidden,
                     [read],
                 )
-            for path in paths[:-1]:
+            for path in paths:
                 path.unlink()
             saved += len(paths) - 1
     return saved
@@ -62,6 +64,7 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
 def _by_day(folder: Path, today: date) -> list[list[Path]]:
     """Return the files of each earlier day that has more than one, in their order."""
     days: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.glob("[1-9]*.parquet")):
-        days[path.name[:8]].append(path)
+    for path in sorted(folder.iterdir()):
+        if database.RECORD.fullmatch(path.name):
+            days[path.name[:8]].append(path)
     return [paths for day, paths in days.items() if day < f"{today:%Y%m%d}" and len(paths) > 1]

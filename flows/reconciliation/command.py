@@ -69,9 +69,13 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
     with recorded_run(sites, site, "reconciliation") as (desk, tally):
         desk.check()
         result = reconciled(desk, sites.names, healer if heal else None)
-        tally.outcomes += result.healed.values()
+        for outcome in result.outcomes:
+            tally.settles(outcome)
+        try:
+            page.compared(desk, len(result.left))
+        except FlowsError as error:
+            result.errors.append(error)
         tally.errors += result.errors
-        page.compared(desk, len(result.left))
     return result
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flows.desk import Desk
-from flows.errors import AwayError, FlowsError, TransientError
+from flows.errors import AwayError, FlowsError, LedgerError, TransientError
 from flows.ledger.records import Difference, Reconciliation, StudyOutcome
 from flows.reconciliation.cloud import look_at_cloud
 from flows.reconciliation.heal import HEALED_ALONE, Healing, heals
@@ -42,6 +42,7 @@ class Reconciled:
     differences: list[Difference]
     gone: int
     healed: dict[str, StudyOutcome] = field(default_factory=dict)
+    outcomes: list[StudyOutcome] = field(default_factory=list)
     errors: list[FlowsError] = field(default_factory=list)
 
     def is_healed(self, difference: Difference) -> bool:
@@ -101,10 +102,13 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
             closed=tuple(inventories.closed()),
         )
         desk.ledger.reconciled(record)
-        desk.ledger.pack()
         result = Reconciled(record, inventories.differences(), inventories.gone())
         if healer:
             _heal(desk, inventories, result, healer)
+    try:
+        desk.ledger.pack()
+    except LedgerError as error:
+        result.errors.append(error)
     return result
 
 
@@ -115,5 +119,7 @@ def _heal(desk: Desk, inventories: Inventories, result: Reconciled, healer: Heal
             result.errors.append(became)
             if isinstance(became, AwayError):
                 return  # whatever else there is to mend waits for the same end
-        elif became and (became.status != "held" or any(one.outcome == "stored" for one in became.deliveries)):
-            result.healed[work] = became
+        elif became:
+            result.outcomes.append(became)
+            if became.status != "held" or any(one.outcome == "stored" for one in became.deliveries):
+                result.healed[work] = became

@@ -300,7 +300,7 @@ class Inventories:
         self._tables.execute(f"INSERT INTO {table} SELECT {values}", columns)
 
     def _rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        return self._tables.execute(sql, list(parameters)).fetchall()
+        return lineage.again(lambda: self._tables.execute(sql, list(parameters)).fetchall())
 
     def _one(self, sql: str, *parameters: Any) -> Any:
         ((value,),) = self._rows(sql, *parameters)

@@ -21,8 +21,8 @@ are new or changed were found; nothing is expected of the hospital at this hour.
 automation that hears neither of them nor the doorbell calls the hospital silent."""
 
 
-def alarm(site: str, kind: Kind, **counts: int | str) -> None:
-    """Tell Prefect that something happened at a site.
+def alarm(site: str, kind: Kind, **counts: int | str) -> bool:
+    """Tell Prefect that something happened at a site; return whether that could be said.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ def alarm(site: str, kind: Kind, **counts: int | str) -> None:
             resource={"prefect.resource.id": f"entwash.site.{site}", "prefect.resource.name": site},
             payload=dict(counts),
         )
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
+import duckdb
 from prefect.artifacts import create_markdown_artifact
 
 from flows import notes
 from flows.breaker import opened_at
 from flows.desk import Desk
+from flows.errors import LedgerError
 from flows.ledger import lineage
 from flows.ledger.lineage import Balance
 from flows.ledger.records import Trigger
@@ -136,13 +138,16 @@ def compared(desk: Desk, differences: int) -> None:
 
     Raises
     ------
-    duckdb.Error
-        The tables cannot be read.
     LedgerError
-        The note cannot be written.
+        The tables cannot be read, or the note cannot be written.
     """
-    with lineage.connect(desk.ledger.directory) as tables:
-        ((targets, since),) = tables.execute(_PENDING, [desk.site, desk.project]).fetchall()
+    try:
+        with lineage.connect(desk.ledger.directory) as tables:
+            (row,) = lineage.rows(tables, _PENDING, [desk.site, desk.project])
+    except duckdb.Error as error:
+        problem = type(error).__name__
+        raise LedgerError(f"the references that wait could not be counted ({problem})") from None
+    targets, since = row["targets"], row["since"]
     found = Compared(
         at=datetime.now(UTC).replace(tzinfo=None).isoformat(),
         differences=differences,
@@ -212,7 +217,7 @@ def _compared(facts: _Facts) -> Iterator[str]:
     yield ""
     yield f"- last reconciliation: {_since(_time(compared.at), facts.now)}"
     if compared.at:
-        named = f": the artifact `reconcile-{facts.site}` names them" if compared.differences else ""
+        named = ": the table `differences` names them" if compared.differences else ""
         yield f"- differences that it left: {compared.differences:,}{named}"
 
 

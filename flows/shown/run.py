@@ -140,5 +140,5 @@ def told(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -> None:
             alarm(desk.site, "unbalanced", studies=balance.unbalanced, unproven=balance.unproven)
     if tally.untold:
         codes = ", ".join(sorted(tally.untold))
-        alarm(desk.site, "held", studies=tally.untold.total(), codes=codes)
-        tally.untold.clear()
+        if alarm(desk.site, "held", studies=tally.untold.total(), codes=codes):
+            tally.untold.clear()
