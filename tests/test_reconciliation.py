@@ -629,9 +629,12 @@ def test_the_flow_leaves_a_table_in_prefect_and_is_a_run_of_the_site(place: Plac
         subprocess.run([sys.executable, "-c", flow], env=environment, check=True, capture_output=True)
         answer = urllib3.request("POST", f"{prefect.api_url}/artifacts/filter", json={})
 
-    (artifact,) = answer.json()
+    artifacts = {one["key"]: one for one in answer.json()}
+    assert artifacts.keys() == {"reconcile-north", "site-north"}
+    artifact = artifacts["reconcile-north"]
     (row,) = json.loads(artifact["data"])
-    assert (artifact["key"], row["what"], row["became"]) == ("reconcile-north", "not-in-cloud", "healed")
+    assert (row["what"], row["became"]) == ("not-in-cloud", "healed")
+    assert "- last reconciliation: 0 minutes ago" in artifacts["site-north"]["data"]
     assert "Compared: 2 studies (9 instances) at the hospital" in artifact["description"]
     (run,) = table(place, "FROM runs WHERE trigger = 'reconciliation'")
     assert (run["state"], counts(place.cloud)) == ("finished", 9)
