@@ -10,11 +10,12 @@ import unicodedata
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]  # untyped there
 
 from anonymizer import PSEUDONYMS_VERSION, Key, Pseudonyms, Released
+from anonymizer.engine import tables
 from anonymizer.engine.pseudonyms import Subject
 from tests import samples
 from tests.samples import element, item, output, sequence
@@ -129,6 +130,7 @@ def test_an_output_holds_the_frozen_pseudonyms() -> None:
 
 @given(st.text(max_size=80), st.binary(min_size=32, max_size=32))
 def test_whatever_the_text_a_uid_is_valid_and_a_uuid(text: str, secret: bytes) -> None:
+    assume(text.strip("\0 ") not in tables.REGISTERED_UIDS)  # they stay; hypothesis draws constants of our own code
     replaced = Pseudonyms(Key(secret), PROJECT).uid(text)
     if not text.strip("\0 "):
         assert replaced == ""
