@@ -85,8 +85,17 @@ def test_a_hundred_rings_in_a_short_time_make_a_few_runs_and_lose_nothing(site: 
     site.ring(50)
     site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 4, 1, 5, rows=16)))
     site.ring(50)
-    # The sweep may find the study first, and the rings' run be made when all is over.
-    wait(lambda: site.balanced(315) and site.triggers().count("doorbell") > before and site.is_resting())
+
+    def is_answered() -> bool:
+        # A Prefect server that stands still forgets rings, and the sweep brings the study: then it is rung again.
+        if site.triggers().count("doorbell") == before:
+            site.ring()
+            return False
+        return True
+
+    wait(lambda: site.balanced(315))
+    wait(is_answered, pause=3 * LINGER_SECONDS)
+    wait(site.is_resting)
     assert site.triggers().count("doorbell") - before <= 6
 
 
