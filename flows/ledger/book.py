@@ -183,19 +183,18 @@ class Ledger:
         # The end of a name tells the study, so that nobody reads the files of all others.
         end = f"-{_end_of(work)}" if work else ""
         with self._lock, self._guarded("read"):
-            names = (path for path in folder.iterdir() if database.RECORD.fullmatch(path.name))
-            paths = [database.pattern(path) for path in names if path.name >= first and path.stem.endswith(end)]
+            there = database.records(folder)
+            paths = [database.pattern(path) for path in there if path.name >= first and path.stem.endswith(end)]
             if not paths:
                 return []
-            answer = self._connection.execute(
+            rows = database.rows(
+                self._connection,
                 "SELECT * EXCLUDE (record) FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
                 " WHERE site = ? AND project = ? AND ? IN ('', work)"
                 " QUALIFY row_number() OVER (PARTITION BY work, patient_id, series_instance_uid, sop_instance_uid"
                 " ORDER BY record DESC) = 1",
                 [paths, site, project, work],
             )
-            columns_there = [column[0] for column in answer.description or ()]
-            rows = [dict(zip(columns_there, row, strict=True)) for row in answer.fetchall()]
         found = [Early(**{**row, "at": row["at"].replace(tzinfo=UTC)}) for row in rows]
         return [one for one in found if one.event == "leaving"]
 
@@ -206,7 +205,7 @@ class Ledger:
     def latest_release(self) -> str:
         """Return the name of the latest record of a release, of any site; "" if there is none."""
         with self._guarded("read"):
-            return max((path.name for path in (self.directory / "releases").glob("[1-9]*.parquet")), default="")
+            return max((path.name for path in database.records(self.directory / "releases")), default="")
 
     def releases(self, site: str, project: str) -> dict[str, str]:
         """Return the record of the latest release of every study of a site that was ever released, by its work token.
@@ -216,7 +215,7 @@ class Ledger:
         """
         folder = self.directory / "releases"
         with self._lock, self._guarded("read"):
-            paths = [database.pattern(path) for path in folder.iterdir() if database.RECORD.fullmatch(path.name)]
+            paths = [database.pattern(path) for path in database.records(folder)]
             if not paths:
                 return {}
             rows = self._connection.execute(
@@ -270,7 +269,7 @@ class Ledger:
 
     def _records(self) -> set[str]:
         """Return the names of all records of studies."""
-        return {path.stem for path in (self.directory / "studies").iterdir() if database.RECORD.fullmatch(path.name)}
+        return {path.stem for path in database.records(self.directory / "studies")}
 
     def _write(self, kind: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows beside, flush them and rename them into place."""

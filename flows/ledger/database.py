@@ -8,11 +8,11 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
-__all__ = ["RECORD", "beside", "connect", "copy", "literal", "pattern"]
+__all__ = ["RECORD", "beside", "connect", "copy", "literal", "pattern", "records", "rows"]
 
 RECORD: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
 """How files of records are named: the time, by which they sort, and what no other has."""
@@ -31,6 +31,20 @@ def literal(text: str | Path) -> str:
 def pattern(path: Path) -> str:
     """Return the pattern that matches this very path, whatever characters its folders have."""
     return "".join(f"[{each}]" if each in "*?[" else each for each in str(path))
+
+
+def records(folder: Path) -> list[Path]:
+    """Return the files of records in a folder, in their order; whatever else lies there is none."""
+    return sorted(path for path in folder.iterdir() if RECORD.fullmatch(path.name))
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+) -> list[dict[str, Any]]:
+    """Return the rows of a query, each as a dictionary by column name."""
+    answer = connection.execute(sql, parameters)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 def copy(

@@ -108,13 +108,7 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of a query, each as a dictionary by column name."""
-
-    def asked() -> list[dict[str, Any]]:
-        answer = connection.execute(sql, list(parameters))
-        names = [column[0] for column in answer.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-    return again(asked)
+    return again(lambda: database.rows(connection, sql, list(parameters)))
 
 
 def again(question: Callable[[], T]) -> T:

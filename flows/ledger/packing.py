@@ -64,7 +64,6 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
 def _by_day(folder: Path, today: date) -> list[list[Path]]:
     """Return the files of each earlier day that has more than one, in their order."""
     days: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()):
-        if database.RECORD.fullmatch(path.name):
-            days[path.name[:8]].append(path)
+    for path in database.records(folder):
+        days[path.name[:8]].append(path)
     return [paths for day, paths in days.items() if day < f"{today:%Y%m%d}" and len(paths) > 1]

@@ -175,9 +175,7 @@ class Standing:
         return {row["found_by"]: row["studies"] for row in self._asked(query, since=since)}
 
     def _asked(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
-        answer = self._connection.execute(query, self._of | parameters)
-        names = [column[0] for column in answer.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        return database.rows(self._connection, query, self._of | parameters)
 
     def _learn(self, kind: str) -> None:
         """Read the index of a kind of records, and what is newer in the ledger; write the index if that was much."""
