@@ -24,6 +24,7 @@ SERVERS = {
     "test_hold_modes",
     "test_late",
     "test_ledger",
+    "test_linger",
     "test_look",
     "test_one_run",
     "test_orthanc",

@@ -1,0 +1,89 @@
+"""A run that lingers: it goes on looking until its time is over, and moves what becomes stable meanwhile."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from functools import partial
+from typing import Any
+
+import pytest
+
+from deployments.demo import studies
+from flows import breaker, drain, route
+from flows.drain import Drain
+from flows.hands import plainly
+from flows.inventory import find_work
+from flows.look import Look
+from flows.run import Tally, loaded_for_good
+from flows.study import move
+from tests.hospital import Place, counts
+from tests.ledgers import release
+
+FIRST, SECOND = ([studies.to_bytes(image) for image in studies.ct(1, number, 1, 3, rows=16)] for number in (1, 2))
+SECONDS = 12
+
+
+class Unseen:
+    """Stand where Prefect's page would be renewed."""
+
+    def found(self, _works: Any) -> None:
+        """Show nothing."""
+
+    moved = stopped = found
+
+
+def test_the_last_look_is_after_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "_PAUSE", 0.1)
+    began = time.monotonic()
+    looks = [(is_last, time.monotonic() - began) for is_last in route._rounds(1)]
+    assert [is_last for is_last, _ in looks] == [False] * (len(looks) - 1) + [True]
+    assert looks[0][1] < 0.5
+    assert looks[-1][1] >= 0.9
+
+
+def test_who_does_not_linger_looks_once() -> None:
+    assert list(route._rounds(0)) == [True]
+
+
+def test_there_are_news_when_something_was_announced_or_released_since(place: Place) -> None:
+    with place.desk() as desk:
+        look = Look(desk, thorough=False)
+        assert [look.has_news(), look.has_news()] == [True, False]
+        place.receive(FIRST)
+        assert [look.has_news(), look.has_news()] == [True, False]
+        desk.ledger.release([release(1)])
+        assert [look.has_news(), look.has_news()] == [True, False]
+
+
+def test_what_becomes_stable_while_a_run_lingers_is_moved_before_it_ends(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in (route, drain, breaker):
+        if hasattr(room, "get_run_logger"):
+            monkeypatch.setattr(room, "get_run_logger", lambda: logging.getLogger("test"))
+    place.receive(FIRST)
+    with place.desk() as desk:
+        for work in find_work(desk, set()):
+            move(desk, work)
+        monkeypatch.setattr(route, "Drain", partial(Drain, by=plainly(desk)))
+        tally = Tally("north")
+        run = threading.Thread(target=route._drain, args=(desk, tally, "doorbell", Unseen(), SECONDS))
+        began = time.monotonic()
+        run.start()
+        place.receive(SECOND)
+        while counts(place.cloud) < 6 and time.monotonic() - began < 2 * SECONDS:
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        assert run.is_alive()
+        run.join()
+    assert took < SECONDS
+    assert [outcome.status for outcome in tally.outcomes] == ["loaded"]
+
+
+def test_what_is_loaded_when_a_run_begins_is_left_alone_until_it_ends() -> None:
+    with loaded_for_good():
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
