@@ -30,7 +30,7 @@ from flows.run import Tally, recorded_run
 from flows.settings.sites import Site, listed, load_sites
 from flows.shown.run import Shown
 
-__all__ = ["Pace", "backfill", "move_all", "window_of", "works"]
+__all__ = ["Pace", "backfill", "ending", "move_all", "window_of", "works"]
 
 _List = TypeVar("_List")
 _OVER = "The window closed; the next start goes on from here."
@@ -98,11 +98,18 @@ def backfill(
         said = "It ended too soon: see the run's log."
         try:
             move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
-            said = _AWAY if tally.errors else _OVER if pace.is_over else _ALL
+            said = ending(tally, pace)
         finally:
             get_run_logger().info("%s: %s. %s", site, tally.said, said)
             progress.show(said)
         return tally.ending()
+
+
+def ending(tally: Tally, pace: Pace) -> str:
+    """Say why a backfill ended."""
+    if tally.errors:
+        return _AWAY
+    return _OVER if pace.is_over else _ALL
 
 
 def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> None:

@@ -28,7 +28,7 @@ from flows.archive.window import Window
 from flows.backfill import Pace, backfill, move_all, works
 from flows.desk import Desk
 from flows.drain import Drain
-from flows.errors import SitesError, TerminalError
+from flows.errors import SitesError, TerminalError, TransientError
 from flows.hands import plainly
 from flows.inventory import Work
 from flows.ledger import lineage
@@ -410,6 +410,16 @@ def test_the_flow_runs_under_prefect_which_keeps_nothing_of_a_patient(place: Pla
     assert b"what a backfill would do" in kept
     assert b"**north**, backfill: 1 study settled: 3 instances loaded, 0 stay, in 0.0 h. All that was meant" in kept
     assert b"site-north" in kept
+
+
+def test_a_backfill_says_why_it_ended(place: Place) -> None:
+    with place.desk() as desk:
+        pace, tally = Pace(desk, ALWAYS), Tally("north")
+        assert room.ending(tally, pace) == "All that was meant was tried."
+        pace.is_over = True
+        assert room.ending(tally, pace).startswith("The window closed")
+        tally.stops(TransientError("the cloud is away"))
+        assert room.ending(tally, pace).startswith("Something waits for an end that is away")
 
 
 # The command

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from flows.ledger import database, lineage
@@ -181,6 +182,24 @@ def test_a_reader_who_stays_connected_sees_the_same_after_packing(ledger: Ledger
         before = lineage.rows(tables, query)
         ledger.pack()
         assert lineage.rows(tables, query) == before
+
+
+def test_a_question_is_put_again_where_a_file_was_packed_in_between_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lineage, "_PACKED", (0.0, 0.0))
+    fails = [2]
+
+    def question() -> str:
+        if fails[0]:
+            fails[0] -= 1
+            raise duckdb.IOException("No files found")
+        return "answered"
+
+    assert lineage.again(question) == "answered"
+    fails[0] = 3
+    with pytest.raises(duckdb.IOException):
+        lineage.again(question)
 
 
 def test_several_pack_at_once_and_some_read(ledger: Ledger, tmp_path: Path) -> None:

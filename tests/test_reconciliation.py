@@ -30,11 +30,12 @@ from flows.ledger.book import Ledger
 from flows.ledger.records import RunStarted, StudyOutcome
 from flows.orthanc import StudyAtSite
 from flows.reconcile import healed
-from flows.reconciliation import cloud, hospital, inventories
+from flows.reconciliation import cloud, compare, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.heal import Healing
 from flows.study import move
 from tests.hospital import Place, ask, counts, files_of
+from tests.ledgers import outcome
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
 OTHER = [studies.to_bytes(image) for image in studies.ct(2, 2, 1, 3, rows=16)]
@@ -132,6 +133,34 @@ def test_without_healing_what_is_found_stays_and_is_told_once(place: Place) -> N
     assert (row["healed"], row["is_open"], row["closed_at"]) == (False, True, None)
     assert row["first_seen"] < row["last_seen"]
     assert (counts(place.cloud), [each["open"] for each in table(place, "FROM reconciliations")]) == (5, [1, 1])
+
+
+def test_each_night_packs_the_runs_of_days_that_are_over(place: Place) -> None:
+    place.receive(CT)
+    place.run()
+    night(place)
+    runs = place.folder / "lineage" / "runs"
+    with place.desk() as desk:
+        for number in range(4):
+            desk.ledger.started(
+                RunStarted(
+                    run_id=f"old-{number}", site="north", project="test", trigger="schedule", at=datetime.now(UTC)
+                )
+            )
+    for path in sorted(runs.glob("2*.parquet")):
+        path.rename(path.with_name(f"20250102{path.name[8:]}"))
+    before = table(place, "FROM runs ORDER BY run_id")
+    assert len(before) >= 4
+    night(place)
+    assert len(list(runs.glob("20250102*.parquet"))) == 1
+    assert table(place, "FROM runs ORDER BY run_id") == before
+
+
+def test_what_a_night_holds_is_among_its_outcomes_and_not_mended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = outcome(1, ("held",) * 3)
+    monkeypatch.setattr(compare, "heals", lambda *_: iter([(held.work, lambda: held)]))
+    result = night(place)
+    assert (result.outcomes, result.healed) == ([held], {})
 
 
 def test_what_the_hospital_no_longer_has_is_named_and_not_invented(place: Place) -> None:
