@@ -157,7 +157,7 @@ def test_each_night_packs_the_runs_of_days_that_are_over(place: Place) -> None:
 
 
 def test_what_a_night_holds_is_among_its_outcomes_and_not_mended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = outcome(1, ("held",) * 3)
+    held = outcome(1, ("held",) * 3, status="held", reason="burned-in-risk", deliveries=())
     monkeypatch.setattr(compare, "heals", lambda *_: iter([(held.work, lambda: held)]))
     result = night(place)
     assert (result.outcomes, result.healed) == ([held], {})
