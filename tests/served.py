@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from anonymizer import Key
 from deployments.demo.servers import Orthanc, PrefectServer, Worker
+from flows.errors import LedgerError
 from flows.ledger import lineage
 
 _PASSWORD = "only-for-tests"
@@ -38,10 +39,11 @@ class Site:
 
     def balanced(self, instances: int) -> bool:
         """Tell whether the ledger knows so many source instances and has an outcome for each."""
-        if not (self.folder / "lineage" / "studies").exists():
+        try:
+            with lineage.connect(self.folder / "lineage") as tables:
+                total = lineage.balance(tables)
+        except LedgerError:  # the first run has not made it yet
             return False
-        with lineage.connect(self.folder / "lineage") as tables:
-            total = lineage.balance(tables)
         return total.source_instances == instances and total.in_flight == 0 and total.balanced
 
     def ring(self, times: int = 1) -> None:

@@ -45,6 +45,7 @@ def test_a_ring_of_the_doorbell_brings_a_study_to_the_cloud(site: Site) -> None:
 
 
 def test_a_ring_that_was_lost_is_made_good_by_the_schedule(site: Site) -> None:
+    wait(site.is_resting)
     before = len(site.triggers())
     site.prefect.stop()
     site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 2, 1, 5, rows=16)))

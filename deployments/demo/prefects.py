@@ -25,7 +25,7 @@ from deployments.demo.processes import Process, ServerError, Startable, free_por
 CHECKOUT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120.0
 BUSY_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between tries while the server says 503: its database is locked for a moment, and to ask again helps."""
+"""Seconds between tries while the server says 503 or nothing: its database is locked, and to ask again helps."""
 
 
 class _BusyError(Exception):
@@ -228,6 +228,8 @@ class PrefectServer(Startable):
             if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise _BusyError from None
             raise ServerError(f"Prefect answered {error.code}. See the end of {self.log}.") from None
+        except TimeoutError:
+            raise _BusyError from None
         return json.loads(content) if content else []
 
     def stop(self) -> None:
