@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import yaml  # type: ignore[import-untyped]  # Prefect brings PyYAML, but no stubs for it
 
+from deployments.demo import sqlite
 from deployments.demo.processes import Process, ServerError, Startable, free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -96,8 +97,8 @@ class PrefectServer(Startable):
             "Prefect server",
             [
                 sys.executable,
-                "-m",
-                "prefect",
+                "-P",  # the folder of the demo is none to import from
+                sqlite.__file__,
                 "server",
                 "start",
                 "--host",

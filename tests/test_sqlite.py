@@ -1,0 +1,81 @@
+"""Prefect's server on SQLite does not stand still where a statement failed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from deployments.demo import sqlite
+
+PATIENCE = 2.0
+"""Seconds that a connection waits to write; a minute under Prefect."""
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["closed where it failed", "left alone"])
+def test_what_is_left_of_a_failed_statement_stops_no_event_loop(
+    closes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if closes:
+        monkeypatch.setattr("aiosqlite.core.Cursor", sqlite.Cursor)
+
+    stood_still = asyncio.run(_seconds_of_a_collection(tmp_path / "database"))
+
+    assert (stood_still < PATIENCE / 4) == closes  # as it is without is what this is for
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["execute", "executemany"])
+def test_a_statement_that_fails_leaves_no_cursor_open(many: bool, tmp_path: Path) -> None:
+    async def fail() -> None:
+        async with aiosqlite.connect(tmp_path / "database") as connection:
+            await connection.execute("CREATE TABLE numbers (number UNIQUE)")
+            cursor = sqlite.Cursor(connection, sqlite3.connect(tmp_path / "database", check_same_thread=False).cursor())
+            await cursor.execute("SELECT 1")
+            assert await cursor.fetchone() == (1,)
+            with pytest.raises(sqlite3.IntegrityError):
+                if many:
+                    await cursor.executemany("INSERT INTO numbers VALUES (?)", [(1,), (1,)])
+                else:
+                    await cursor.execute("INSERT INTO numbers VALUES (?), (?)", (1, 1))
+            with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+                await cursor.fetchone()
+
+    asyncio.run(fail())
+
+
+async def _seconds_of_a_collection(database: Path) -> float:
+    async with (
+        aiosqlite.connect(database, timeout=PATIENCE, isolation_level=None) as reader,
+        aiosqlite.connect(database, timeout=PATIENCE, isolation_level=None) as writer,
+    ):
+        await reader.execute("PRAGMA journal_mode = WAL")
+        await reader.execute("CREATE TABLE numbers (number)")
+        # What another one wrote first cannot be written over, and SQLite says so at once.
+        await reader.execute("BEGIN")
+        await (await reader.execute("SELECT * FROM numbers")).fetchall()
+        await writer.execute("INSERT INTO numbers VALUES (1)")
+        cursor = await reader.cursor()
+        with suppress(sqlite3.OperationalError):
+            await cursor.execute("INSERT INTO numbers VALUES (2)")
+        await reader.execute("ROLLBACK")
+
+        await writer.execute("BEGIN IMMEDIATE")
+        waits = asyncio.create_task(_insert(reader))
+        await asyncio.sleep(0.2)
+        begun = time.monotonic()
+        del cursor
+        gc.collect()  # its exception had it, too
+        seconds = time.monotonic() - begun
+        await writer.execute("COMMIT")
+        await asyncio.wait([waits])
+        return seconds
+
+
+async def _insert(connection: aiosqlite.Connection) -> None:
+    await connection.execute("INSERT INTO numbers VALUES (3)")
