@@ -2,8 +2,9 @@
 
 `python -m tests.bench_gate [--markdown FILE] [NAME=FOLDER ...]`, or `make bench-gate`.
 
-Milliseconds of processor time for an instance, on one core, from bytes to bytes: the engine, both digests, and the
-gate (each pair examined, each output searched, the verdict), beside what they may take together. All engines and
+Milliseconds of processor time for an instance, on one core, from the bytes of a file to the parts of its output: the
+engine, both digests, and the gate (each pair examined, each output searched, the verdict), beside what they may take
+together. All engines and
 memories are new in each round, as they are for a study. Nothing here decides whether a change is good.
 """
 
@@ -24,7 +25,7 @@ from typing import Final
 import pydicom
 from pydicom.filereader import data_element_generator
 
-from anonymizer import Anonymizer, Key, Released, load_profile
+from anonymizer import Anonymizer, Held, Key, Released, load_profile
 from anonymizer.gate import Examiner, Gate
 from flows.run import loaded_for_good
 from tests.bench_engine.rounds import ROOT
@@ -89,28 +90,23 @@ def measured(name: str, files: Sequence[bytes], rounds: int) -> Measured:
 def _all(files: Sequence[bytes]) -> tuple[Spent, list[tuple[bytes, bytes]], int]:
     anonymizer = Anonymizer(Key(bytes(range(32))), "bench", load_profile("research"))
     gate, examiner, clock = Gate(), Examiner(), Clock()
-    released: list[tuple[bytes, Released]] = []
-
-    def anonymize() -> None:
-        for data in files:
-            result = anonymizer.anonymize(data)
-            if isinstance(result, Released) and result.data:
-                released.append((data, result))
+    results: list[Released | Held] = []
 
     def examine() -> None:
-        for data, result in released:
-            gate.add(examiner.examine(data, result.data))
+        for source, output in pairs:
+            gate.add(examiner.examine(source, output))
 
     def search() -> None:
-        for _, result in released:
-            gate.search(result.data)
+        for _, output in pairs:
+            gate.search(output)
 
-    clock.step("engine", anonymize)
+    clock.step("engine", lambda: results.extend(anonymizer.anonymize(data) for data in files))
+    released = [(data, result) for data, result in zip(files, results, strict=True) if isinstance(result, Released)]
     clock.step("digests", lambda: [result.report for _, result in released])
+    pairs = [(data, result.data) for data, result in released]  # a run writes them, part by part
     clock.step("examine", examine)
     clock.step("search", search)
     clock.step("verdict", gate.verdict)
-    pairs = [(data, result.data) for data, result in released]
     return clock.of(len(pairs)), pairs, len(gate.verdict().findings)
 
 

@@ -7,14 +7,16 @@ need say so. Pixels are looked at and never changed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from anonymizer.engine.outcome import HoldError
 
 _PIXEL_DATA = 0x7FE00010
-# Small enough to stay in a processor's cache: what a slice with a step costs is memory.
-_CHUNK = 1 << 15
+# Words that stay in a processor's cache while they are looked at more than once.
+_CHUNK = 1 << 16
 
 
 def check(
@@ -54,8 +56,6 @@ class Bits:
     def __init__(
         self, bits_allocated: int, bits_stored: int, high_bit: int, *, signed: bool, little_endian: bool
     ) -> None:
-        self._octets = bits_allocated // 8
-        self._ways: list[_Way] = []
         self._is_any = bits_stored == bits_allocated
         if self._is_any:
             return
@@ -63,70 +63,26 @@ class Bits:
         is_usual = bits_allocated in {8, 16} or (bits_allocated in {32, 64} and little_endian)
         if not is_usual or not 0 < bits_stored <= high_bit + 1 <= bits_allocated:
             raise HoldError("bits-above-stored", "which bits are stored cannot be told", tag=_PIXEL_DATA, vr="OW")
-        self._ways = [_way(self._octets, bits_stored, high_bit, little_endian, signed=kind) for kind in {False, signed}]
+        self._words = np.dtype(f"{'<' if little_endian else '>'}u{bits_allocated // 8}")
+        self._numbers = np.dtype(self._words.str.replace("u", "i"))
+        self._below = (1 << high_bit + 1 - bits_stored) - 1
+        self._sign = 1 << high_bit
+        self._may_be_zeros, self._may_be_signs = True, signed
 
     def check(self, pixels: bytes | memoryview) -> None:
         """Look at the next piece of the picture; bytes behind its last whole word are not looked at."""
         if self._is_any:
             return
-        for chunk in _chunks(pixels, self._octets):
-            self._ways = [way for way in self._ways if way.holds(chunk, self._octets)]
-            if not self._ways:
+        for words in self._chunks(pixels):
+            used = int(np.bitwise_or.reduce(words))
+            self._may_be_zeros &= used < 2 * self._sign
+            if self._may_be_signs:
+                numbers = words.view(self._numbers)
+                self._may_be_signs = -self._sign <= int(numbers.min()) and int(numbers.max()) < self._sign
+            if used & self._below or not (self._may_be_zeros or self._may_be_signs):
                 raise HoldError("bits-above-stored", "has something outside its stored bits", tag=_PIXEL_DATA, vr="OW")
 
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """What every word is, where nothing stands outside its stored bits.
-
-    Attributes
-    ----------
-    allowed : tuple of (int, bytes)
-        Places of bytes in a word that may not have every value, and the values that they may have.
-    repeated : tuple of int
-        Places of bytes that are the sign and nothing else.
-    sign : tuple of (int, bytes)
-        Place of the byte that has the sign, and the byte of signs for each of its values.
-    """
-
-    allowed: tuple[tuple[int, bytes], ...]
-    repeated: tuple[int, ...]
-    sign: tuple[int, bytes]
-
-    def holds(self, words: bytes, octets: int) -> bool:
-        """Tell whether it is so of these words."""
-        if any(words[place::octets].translate(None, allowed) for place, allowed in self.allowed):
-            return False
-        if not self.repeated:
-            return True
-        place, table = self.sign
-        signs = words[place::octets].translate(table)
-        return all(words[place::octets] == signs for place in self.repeated)
-
-
-@lru_cache(maxsize=64)
-def _way(octets: int, bits_stored: int, high_bit: int, little: bool, *, signed: bool) -> _Way:
-    stored = (1 << bits_stored) - 1 << high_bit + 1 - bits_stored
-    top, sign = high_bit // 8, 1 << high_bit % 8
-    places = list(range(octets)) if little else list(range(octets))[::-1]
-    above = 0xFF & -2 * sign
-
-    def may_be(octet: int, value: int) -> bool:
-        extended = above if octet == top and signed and value & sign else 0
-        return value & ~(stored >> 8 * octet) & 0xFF == extended
-
-    last = top if signed else octets - 1
-    values = [(octet, bytes(value for value in range(256) if may_be(octet, value))) for octet in range(last + 1)]
-    return _Way(
-        tuple((places[octet], allowed) for octet, allowed in values if len(allowed) < 256),
-        tuple(places[last + 1 :]),
-        (places[top], bytes(0xFF if value & sign else 0 for value in range(256))),
-    )
-
-
-def _chunks(pixels: bytes | memoryview, octets: int) -> Iterator[bytes]:
-    """Yield whole words, some at a time and as bytes: a memoryview is slow to slice with a step."""
-    view = memoryview(pixels)
-    stop = len(view) - len(view) % octets
-    for at in range(0, stop, _CHUNK):
-        yield view[at : min(at + _CHUNK, stop)].tobytes()
+    def _chunks(self, pixels: bytes | memoryview) -> Iterator[NDArray[Any]]:
+        words = np.frombuffer(pixels, self._words, len(pixels) // self._words.itemsize)
+        for at in range(0, len(words), _CHUNK):
+            yield words[at : at + _CHUNK]
