@@ -21,7 +21,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     what the cloud has of a study that comes again      copies
     what was loaded before, as the gate asks for it     earlier
     the outcome of a study, put together                outcome
-    what is recorded, append-only, a file a record      ledger, ledger.book, ledger.records
+    what is recorded, append-only                       ledger, ledger.book, ledger.records
     a record as columns, and back                       ledger.columns
     looked up in the records: what is settled, links    ledger.settled, ledger.links
     records of runs of earlier days, in one file a day  ledger.packing
@@ -47,6 +47,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     reconciliation: the three side by side              reconciliation.inventories  tables/reconcile.sql
     reconciliation: what the two ends say               reconciliation.hospital, reconciliation.cloud
     reconciliation: what is mended alone                reconciliation.heal
+    reconciliation: what it does at its end             reconciliation.ending
     reconciliation: its page, and the command           reconciliation.page, reconciliation.command
     what a person sees of a run: name, progress, end    shown, shown.run
     seen in Prefect: a run's table, a site's page       shown.table, shown.page

@@ -30,12 +30,9 @@ from flows.run import Tally, recorded_run
 from flows.settings.sites import Site, listed, load_sites
 from flows.shown.run import Shown
 
-__all__ = ["Pace", "backfill", "ending", "move_all", "window_of", "works"]
+__all__ = ["Pace", "backfill", "move_all", "why_it_ended", "window_of", "works"]
 
 _List = TypeVar("_List")
-_OVER = "The window closed; the next start goes on from here."
-_AWAY = "Something waits for an end that is away, or failed; the next start goes on from here."
-_ALL = "All that was meant was tried."
 _AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
 _LOOK_AGAIN = 1.0  # seconds, while the live route works
 _LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
@@ -98,18 +95,20 @@ def backfill(
         said = "It ended too soon: see the run's log."
         try:
             move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
-            said = ending(tally, pace)
+            said = why_it_ended(tally, pace)
         finally:
             get_run_logger().info("%s: %s. %s", site, tally.said, said)
             progress.show(said)
         return tally.ending()
 
 
-def ending(tally: Tally, pace: Pace) -> str:
+def why_it_ended(tally: Tally, pace: Pace) -> str:
     """Say why a backfill ended."""
     if tally.errors:
-        return _AWAY
-    return _OVER if pace.is_over else _ALL
+        return "Something waits or failed; the next start goes on from here."
+    if pace.is_over:
+        return "The window closed; the next start goes on from here."
+    return "All that was meant was tried."
 
 
 def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> None:

@@ -51,7 +51,6 @@ class Look:
         self._seq = self._was.seq if self._was else 0
         self._swept: Cursor | None = None
         self._open = 0
-        self._news: tuple[int, str] | None = None
 
     def find(self) -> list[Work]:
         """Return what is to be moved; nothing once all was returned."""
@@ -60,11 +59,12 @@ class Look:
             return found
         return self._sweep() if self._has_to_sweep() else []
 
-    def has_news(self) -> bool:
-        """Tell whether anything was announced or released since this was asked last; cheap in a ledger of any size."""
-        news = self._desk.hospital.last_change(), self._desk.ledger.latest_release()
-        before, self._news = self._news, news
-        return news != before
+    def news(self) -> tuple[int, str]:
+        """Return what was announced and released last: where it is the same as before, a look would find nothing.
+
+        Cheap, in a ledger of any size.
+        """
+        return self._desk.hospital.last_change(), self._desk.ledger.latest_release_of_any()
 
     @property
     def excluded(self) -> int:

@@ -12,13 +12,13 @@ from flows.desk import Desk
 from flows.errors import FlowsError, TransientError, foreseen
 from flows.ledger.records import StudyOutcome
 from flows.reconciliation.compare import Reconciled, reconciled
+from flows.reconciliation.ending import end
 from flows.reconciliation.heal import Healing
 from flows.reconciliation.page import rows, sentence
 from flows.run import recorded_run
 from flows.settings.sites import load_sites
-from flows.shown import page
 from flows.shown.alarms import harmless
-from flows.shown.run import told
+from flows.shown.run import renew_and_alarm
 
 __all__ = ["healed", "reconcile"]
 
@@ -32,6 +32,8 @@ def heal_study(label: str, healing: Healing) -> StudyOutcome | None:
 @flow(name="reconcile", flow_run_name="{site} · reconciliation", persist_result=False, retries=0)
 def reconcile(site: str, heal: bool = True) -> State[Any] | None:
     """Compare hospital, ledger and cloud, record what differs, and mend what may be mended alone.
+
+    Then the records of runs of earlier days are packed, so that questions to the ledger stay quick.
 
     Parameters
     ----------
@@ -48,14 +50,10 @@ def reconcile(site: str, heal: bool = True) -> State[Any] | None:
         except TransientError as error:
             tally.stops(error)
         else:
-            for outcome in result.outcomes:
-                tally.settles(outcome)
-            tally.errors += result.errors
+            end(desk, tally, result)
             get_run_logger().info("%s: %s", site, sentence(result))
             _publish(desk, result)
-            with harmless("what the page says of it"):
-                page.compared(desk, len(result.left))
-            told(desk, tally, "reconciliation", busy=True)
+            renew_and_alarm(desk, tally, "reconciliation", busy=True)
         return tally.ending()
 
 

@@ -21,7 +21,7 @@ from flows.ledger.records import Trigger
 from flows.look import Look
 from flows.run import Tally, recorded_run
 from flows.settings.sites import load_sites
-from flows.shown.run import Shown, shown
+from flows.shown.run import Shown, alarm_of_held, shown
 from flows.withdrawal import withdraw_forsaken
 
 _PAUSE = 1.0
@@ -63,9 +63,13 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
     drain = Drain(desk, tally, tell=run.stopped, moved=run.moved)
     drain.begin()
     look = Look(desk, thorough=trigger != "doorbell")
+    known: tuple[int, str] | None = None
     for is_last in _rounds(linger):
-        if not (look.has_news() or is_last):
-            continue
+        if not is_last:
+            news = look.news()
+            if news == known:
+                continue
+            known = news
         # Not while the run only waits for more: whoever stays behind may work then.
         with desk.leases.share(LIVE):
             _load_early(desk, thorough=trigger != "doorbell")
@@ -73,6 +77,7 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
                 get_run_logger().info("%s: %d studies to move", desk.site, len(found))
                 run.found(found)
                 drain.move(found)
+                alarm_of_held(tally)  # a run that lingers ends much later
         if tally.errors:
             break
     if look.excluded or look.waiting:

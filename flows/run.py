@@ -119,9 +119,9 @@ class Tally:
     @property
     def said(self) -> str:
         """Say in a line what the run did."""
-        studies = f"{self.studies} {'study' if self.studies == 1 else 'studies'} settled"
-        waiting = f", {len(self.waiting)} wait" if self.waiting else ""
-        return f"{studies}: {self.loaded:,} instances loaded, {self.held:,} stay{waiting}"
+        studies = f"{self.studies:,} {'study' if self.studies == 1 else 'studies'} settled"
+        waiting = f", {len(self.waiting):,} in flight" if self.waiting else ""
+        return f"{studies}{waiting}: {self.loaded:,} instances loaded, {self.held:,} held"
 
     def ending(self) -> State[Any] | None:
         """Return the state that the run ends in: `Waiting` if it left something for which nobody has to act.

@@ -93,7 +93,7 @@ def served(folder: Path, *, stable_age: int, sweep_seconds: int, linger_seconds:
     sweep_seconds : int
         Between two runs of the schedule.
     linger_seconds : int, optional
-        How long a doorbell's run lingers, and starts no other; as in prefect.yaml without it.
+        How long a doorbell's run lingers; rings start no other for two thirds of that. As in prefect.yaml without it.
     """
     with PrefectServer(folder / "prefect") as prefect:
         hospital = Orthanc(

@@ -415,11 +415,11 @@ def test_the_flow_runs_under_prefect_which_keeps_nothing_of_a_patient(place: Pla
 def test_a_backfill_says_why_it_ended(place: Place) -> None:
     with place.desk() as desk:
         pace, tally = Pace(desk, ALWAYS), Tally("north")
-        assert room.ending(tally, pace) == "All that was meant was tried."
+        assert room.why_it_ended(tally, pace) == "All that was meant was tried."
         pace.is_over = True
-        assert room.ending(tally, pace).startswith("The window closed")
+        assert room.why_it_ended(tally, pace).startswith("The window closed")
         tally.stops(TransientError("the cloud is away"))
-        assert room.ending(tally, pace).startswith("Something waits for an end that is away")
+        assert room.why_it_ended(tally, pace).startswith("Something waits or failed")
 
 
 # The command

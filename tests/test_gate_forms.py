@@ -12,13 +12,12 @@ import pytest
 from pydicom.dataset import Dataset, FileDataset
 
 from anonymizer.gate import Examiner, examine
-from anonymizer.gate.forms import Common
 from anonymizer.gate.memory import Memory
 from anonymizer.gate.reading import read
 from tests import samples
 from tests.gate_samples import as_bytes, claim
 from tests.samples import BIG, EXPLICIT, IMPLICIT, How, element, item, sequence, us
-from tests.test_gate_memory import told
+from tests.test_gate_memory import common, told
 
 OFTEN = 12
 """After so many instances all that recurs is known."""
@@ -53,11 +52,6 @@ def alike(examiner: Examiner, before: bytes, after: bytes) -> set[str]:
     for _ in range(3):
         assert told(examiner.examine(before, after)) == told(alone)
     return {flaw.kind for flaw in alone.flaws}
-
-
-def common(examiner: Examiner) -> list[Common]:
-    """Return what an examiner remembers of pairs of forms."""
-    return [one for one in examiner._memory.notes.values() if isinstance(one, Common)]
 
 
 def learned(*others: bytes, change: Change = lambda _: None, how: How = EXPLICIT) -> Examiner:

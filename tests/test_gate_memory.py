@@ -93,7 +93,7 @@ def test_what_changes_from_instance_to_instance_is_no_part_of_what_is_compared_o
         assert not [flaw for flaw in examiner.examine(source, output).flaws if flaw.kind.startswith("value")]
     runs = _remembered(examiner)
     assert sum(run.tags == (0x00080090,) and not run.notes for run in runs) > 200
-    assert 0 < len(_common(examiner)) < 10
+    assert 0 < len(common(examiner)) < 10
 
 
 def test_two_forms_are_remembered_when_they_come_again_and_all_together_are_bounded() -> None:
@@ -103,14 +103,15 @@ def test_two_forms_are_remembered_when_they_come_again_and_all_together_are_boun
     for number in [*range(100)] * 7:
         data = samples.ct(element(0x00081030, "LO", f"another {number}"), element(0x00280010, "US", b"\x10\x00"))
         examiner.examine(data, data)
-        forgotten += len(_common(examiner)) < most
-        most = max(most, len(_common(examiner)))
+        forgotten += len(common(examiner)) < most
+        most = max(most, len(common(examiner)))
         assert examiner._memory._used <= 400_000
     assert 1 < most < 100
     assert forgotten
 
 
-def _common(examiner: Examiner) -> list[Common]:
+def common(examiner: Examiner) -> list[Common]:
+    """Return what an examiner remembers of pairs of forms."""
     return [one for one in examiner._memory.notes.values() if isinstance(one, Common)]
 
 

@@ -187,7 +187,7 @@ def test_a_reader_who_stays_connected_sees_the_same_after_packing(ledger: Ledger
 def test_a_question_is_put_again_where_a_file_was_packed_in_between_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lineage, "_PACKED", (0.0, 0.0))
+    monkeypatch.setattr(lineage, "_PAUSES", (0.0, 0.0))
     fails = [2]
 
     def question() -> str:

@@ -25,6 +25,7 @@ from flows.shown.page import renew
 from flows.shown.run import Shown
 from flows.study import move
 from tests.hospital import Place
+from tests.test_one_run import two_visits
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 3, rows=16)]
 HELD = [instance.data for instance in studies.south() if instance.modality == "OT"]
@@ -124,21 +125,22 @@ def test_a_note_that_cannot_be_read_is_written_anew(desk: Desk, left: list[dict[
 
 
 def test_what_a_reconciliation_found_stands_on_the_page(place: Place, desk: Desk, left: list[dict[str, Any]]) -> None:
-    pointing = [instance.data for instance in studies.north() if instance.modality == "RTSTRUCT"]
-    assert pointing
-    place.receive(pointing)
+    dump = studies.screen_dump(1, 1, 2, rows=16)  # holds its study, and the other visit points at it
+    place.receive(studies.to_bytes(one) for visit in two_visits() for one in visit)
+    place.receive([studies.to_bytes(dump)])
     for work in find_work(desk, set()):
         move(desk, work)
     renew(desk, "schedule", busy=True)
     assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
     assert "- last reconciliation: never" in left[-1]["markdown"]
 
-    page.compared(desk, 2)
+    page.note_reconciliation(desk, 2)
     renew(desk, "schedule", busy=True)
 
     with lineage.connect(desk.ledger.directory) as tables:
-        (row,) = lineage.rows(tables, "SELECT coalesce(sum(targets), 0)::BIGINT AS targets FROM pending_by_site")
-    assert f"references that wait for their target: {row['targets']}" in left[-1]["markdown"]
+        (row,) = lineage.rows(tables, "SELECT sum(targets)::BIGINT AS targets FROM pending_by_site")
+    assert row["targets"] > 0
+    assert f"references that wait for their target: {row['targets']}, the oldest" in left[-1]["markdown"]
     assert "- last reconciliation: 0 minutes ago" in left[-1]["markdown"]
     assert "- differences that it left: 2: the table `differences` names them" in left[-1]["markdown"]
 
@@ -148,7 +150,7 @@ def test_a_run_that_renews_the_page_beside_a_reconciliation_leaves_its_note(
 ) -> None:
     def publish(**one: Any) -> None:
         left.append(one)
-        page.compared(desk, 3)
+        page.note_reconciliation(desk, 3)
 
     monkeypatch.setattr(page, "create_markdown_artifact", publish)
     renew(desk, "schedule", busy=True)
@@ -182,7 +184,7 @@ def test_a_backfill_shows_now_and_then_how_far_it_is_and_tells_of_a_held_study_o
     shows.show("All that was meant was tried.")
     shows.show("All that was meant was tried.")
 
-    said = [one["markdown"] for one in left if one["key"] == "backfill-progress-north"]
+    said = [one["markdown"] for one in left if one["key"] == "backfill-north--progress"]
     assert said == [
         "**north**, backfill: 2 studies settled: 3 instances loaded, 1 stay, in 0.0 h. It goes on.",
         "**north**, backfill: 2 studies settled: 3 instances loaded, 1 stay, in 0.0 h. All that was meant was tried.",

@@ -82,7 +82,7 @@ def test_nothing_differs_where_all_was_moved_and_the_record_says_what_was_compar
 
     result = night(place)
 
-    assert (result.differences, result.healed) == ([], {})
+    assert (result.differences, result.healed) == ([], set())
     (row,) = table(place, "FROM reconciliations")
     assert {name: row[name] for name in list(row)[5:-1]} == {
         "hospital_studies": 2,
@@ -160,7 +160,7 @@ def test_what_a_night_holds_is_among_its_outcomes_and_not_mended(place: Place, m
     held = outcome(1, ("held",) * 3, status="held", reason="burned-in-risk", deliveries=())
     monkeypatch.setattr(compare, "heals", lambda *_: iter([(held.work, lambda: held)]))
     result = night(place)
-    assert (result.outcomes, result.healed) == ([held], {})
+    assert (result.outcomes, result.healed) == ([held], set())
 
 
 def test_what_the_hospital_no_longer_has_is_named_and_not_invented(place: Place) -> None:
@@ -432,7 +432,7 @@ def test_what_the_selection_excludes_by_now_is_not_loaded_again(place: Place) ->
 
     result = night(place)
 
-    assert (kinds(result), result.healed, counts(place.cloud)) == ({"not-in-cloud": 1}, {}, 0)
+    assert (kinds(result), result.healed, counts(place.cloud)) == ({"not-in-cloud": 1}, set(), 0)
     place.selection = 'studies = "all"'
     assert (list(night(place).left), counts(place.cloud)) == ([], 6)
 

@@ -14,7 +14,7 @@ What is asked, and by which room:
 
     one instance, source beside output                  evidence.examine
     the study: what all instances show together         verdict.Gate, verdict.Verdict
-    reading, and pairing what stands in one place       reading, items, pairing
+    reading a file, and one side of a pair              reading, items, side
     what an element says, and what recurs says again    notes, looking
     how an element is looked at, by its tag and VR      uses
     what recurs over a series is read once              memory

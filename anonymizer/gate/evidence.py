@@ -14,9 +14,9 @@ from anonymizer.gate.forms import Forms, Pair
 from anonymizer.gate.identifiers import Identifier
 from anonymizer.gate.looking import Look
 from anonymizer.gate.memory import Memory
-from anonymizer.gate.pairing import Side
 from anonymizer.gate.reading import Data, read
 from anonymizer.gate.references import NO_EDGES, NO_NODE, Edges, Node
+from anonymizer.gate.side import Side
 
 PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100020, 0x00100021
 SOP_INSTANCE, META_INSTANCE = 0x00080018, 0x00020003

@@ -14,8 +14,8 @@ from anonymizer.gate.comparison import Claimed, Told, compare
 from anonymizer.gate.findings import Flaw, Position
 from anonymizer.gate.memory import Memory
 from anonymizer.gate.notes import Part
-from anonymizer.gate.pairing import Side
 from anonymizer.gate.pixels import PIXELS
+from anonymizer.gate.side import Side
 from anonymizer.gate.uids import OF_THE_DATA_SET
 
 T = TypeVar("T")
@@ -48,8 +48,8 @@ class Common:
     def __init__(self, source: Side, output: Side) -> None:
         blank = {*_FILLED_IN, *_tags_of(source), *_tags_of(output)}
         self.source, self.output = _split(source, blank), _split(output, blank)
-        # One of them decides what another one may be.
-        self.has_markers = blank.isdisjoint(markers.ASKED)
+        # The markers are judged together: one blank among them, and all are judged in each file.
+        self.markers_are_settled = blank.isdisjoint(markers.ASKED)
         self.told: dict[Claimed, Told] = {}
 
     @property
@@ -72,8 +72,7 @@ class Pair:
     def __init__(self, source: Side, output: Side, common: Common) -> None:
         self.source, self.output, self._common = source, output, common
         for side, split in ((source, common.source), (output, common.output)):
-            side.filled.join(split.beside_blanks)
-            side.parts = [side.filled, split.settled]
+            side.settle(*split)
 
     def told(self, claimed: Claimed) -> Told:
         """Return what was found of the output beside its source.
@@ -86,12 +85,12 @@ class Pair:
         told = self._common.told.get(claimed)
         if told is None:
             told = compare(self._common.source.settled, self._common.output.settled, claimed)
-            if self._common.has_markers:
+            if self._common.markers_are_settled:
                 told.flaws.extend(self._of_markers())
             if len(self._common.told) < _MOST_CLAIMS:
                 self._common.told[claimed] = told
         found = compare(self.source.filled, self.output.filled, claimed)
-        if not self._common.has_markers:
+        if not self._common.markers_are_settled:
             found.flaws.extend(self._of_markers())
         return told.joined(found)
 
@@ -132,7 +131,7 @@ def _tags_of(side: Side) -> set[int]:
 
 def _split(side: Side, blank: AbstractSet[int]) -> Split:
     settled = Part()
-    for passage in side.parts[1:]:
+    for passage in side.passages:
         settled.join(passage)
     beside = Part(
         uids=_taken(settled.uids, blank),

@@ -97,11 +97,12 @@ class Look:
         passage: Passage | None = run.notes.get(context)
         if passage is None:
             passage = Passage(after=context)
-            for one in run.joined_of:
-                part = self.passage(one, passage.after)
-                passage.join(part)
-                passage.after = part.after
-            if not run.joined_of:
+            if run.joined_of:
+                for one in run.joined_of:
+                    part = self.passage(one, passage.after)
+                    passage.join(part)
+                    passage.after = part.after
+            else:
                 passage.after = self.at_top(run, context, passage)
             if run.is_usual:
                 run.notes[context] = passage
@@ -141,11 +142,11 @@ class Look:
             self._memory.take(0)
         return context
 
-    def at(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...], notes: Notes) -> None:
-        """Note what the elements of a data set or item say."""
+    def in_item(self, elements: Iterable[Element], prefix: Position, encodings: tuple[str, ...], notes: Notes) -> None:
+        """Note what the elements of an item say."""
         creators: dict[int, str] = {}
         last = -1
-        group = CODED.get(prefix[-2]) if prefix and self.is_source else None
+        group = CODED.get(prefix[-2]) if self.is_source else None
         for element in elements:
             # A BaseTag compares in Python code, an int does not.
             tag = int(element.tag)
@@ -154,7 +155,7 @@ class Look:
             use = use_of(tag, element.VR, creator) & self._looked_for
             if use:
                 self._one(element, tag, use, prefix, encodings, notes)
-            elif prefix:
+            else:
                 notes.nested[(*prefix, tag)] = element
             if group is not None and tag in CODES and element.value:
                 notes.identifiers.update(from_code(Word(tag, element.value, encodings, is_name=False), group))
@@ -202,7 +203,7 @@ class Look:
             return False
         number = 0
         for number, item in enumerate(items, start=1):
-            self.at(item.elements, (*position, number), encodings, notes)
+            self.in_item(item.elements, (*position, number), encodings, notes)
             if position == _METHOD_CODES:
                 code = {int(one.tag): one for one in item.elements}
                 notes.claims.update(markers.claimed_by(code))

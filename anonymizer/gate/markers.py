@@ -13,7 +13,7 @@ from anonymizer.gate.memory import Element
 from anonymizer.gate.reading import first_value, text_values
 
 if TYPE_CHECKING:
-    from anonymizer.gate.pairing import Side
+    from anonymizer.gate.side import Side
 
 PATIENT_IDENTITY_REMOVED = 0x00120062
 DEIDENTIFICATION_METHOD = 0x00120063
@@ -66,7 +66,7 @@ CHARACTERISTIC_TAGS = frozenset(
 """What stands by the claim of Retain Patient Characteristics Option alone."""
 
 ASKED = INSERTED | CHARACTERISTIC_TAGS
-"""Of what is asked here: one of them decides what another one may be."""
+"""The elements that `check` looks at: one of them decides what another one may be."""
 
 _NOTHING = frozenset({"", "0", "000D", "DEIDENTIFIED", "DE_IDENTIFIED"})
 """What says nothing in one of them."""

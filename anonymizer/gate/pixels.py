@@ -18,7 +18,7 @@ from anonymizer.gate.segments import Picture
 
 if TYPE_CHECKING:
     from anonymizer.gate.notes import Part
-    from anonymizer.gate.pairing import Side
+    from anonymizer.gate.side import Side
 
 PIXELS: Mapping[int, str] = {
     0x7FE00008: "f",  # FloatPixelData
@@ -114,8 +114,8 @@ def _coded(side: Side, element: Element) -> Coded:
 
 def _number(side: Side, tag: int) -> int:
     """Return a number that shapes the picture, or 0."""
-    shape = side.shape(tag)
-    values = _decoded(shape, GEOMETRY[tag]) if shape is not None else ()
+    element = side.element(tag)
+    values = _decoded(element, GEOMETRY[tag]) if element is not None else ()
     return int(values[0]) if values and not isinstance(values[0], str) else 0
 
 

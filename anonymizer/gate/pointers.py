@@ -11,7 +11,7 @@ from pydicom.dataelem import RawDataElement
 from anonymizer.gate.memory import Element
 
 if TYPE_CHECKING:
-    from anonymizer.gate.pairing import Side
+    from anonymizer.gate.side import Side
 
 _LITTLE, _BIG = Struct("<HH"), Struct(">HH")
 

@@ -300,10 +300,15 @@ def text_values(element: Element) -> tuple[str, ...]:
     return tuple([part.strip(" \0") for part in text.split("\\")])
 
 
+def first_of(element: Element) -> str:
+    """Return the first value of an element of single-byte text, or the empty text."""
+    values = text_values(element)
+    return values[0] if values else ""
+
+
 def first_value(elements: Mapping[int, Element], tag: int) -> str:
     """Return the first value of an element of single-byte text among those by tag, or the empty text."""
-    values = text_values(elements[tag]) if tag in elements else ()
-    return values[0] if values else ""
+    return first_of(elements[tag]) if tag in elements else ""
 
 
 def is_little(element: Element) -> bool:
@@ -337,7 +342,7 @@ def _whole(header: Header, runs: tuple[Run, ...], *, is_inflated: bool = False) 
 def _transfer_syntax(runs: Iterable[Run]) -> str:
     for run in runs:
         if TRANSFER_SYNTAX in run.tags:
-            return first_value({TRANSFER_SYNTAX: run.elements[run.tags.index(TRANSFER_SYNTAX)]}, TRANSFER_SYNTAX)
+            return first_of(run.elements[run.tags.index(TRANSFER_SYNTAX)])
     return ""
 
 

@@ -208,7 +208,7 @@ class PrefectServer(Startable):
         return Counter(run["state_name"] for run in self.call("POST", "/flow_runs/filter", {"sort": "START_TIME_DESC"}))
 
     def call(self, method: str, path: str, body: object = None) -> list[dict[str, str]]:
-        """Put a request to the API, again while it is busy; `path` begins behind /api."""
+        """Put a request to the API, again while it is busy, for four minutes at most; `path` begins behind /api."""
         headers = {"Content-Type": "application/json"}
         if auth := self.environment.get("PREFECT_API_AUTH_STRING"):
             headers["Authorization"] = f"Basic {base64.b64encode(auth.encode()).decode()}"
@@ -228,6 +228,8 @@ class PrefectServer(Startable):
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise _BusyError from None
+            if error.code == HTTPStatus.NOT_FOUND and request.method == "DELETE":
+                return []  # what was asked before and not answered in time was done
             raise ServerError(f"Prefect answered {error.code}. See the end of {self.log}.") from None
         except TimeoutError:
             raise _BusyError from None
@@ -252,14 +254,14 @@ def with_times(prefect_file: Path, sweep: int | None, linger: int | None) -> str
     sweep
         The interval of every schedule that has one, in seconds.
     linger
-        For how long one run answers every doorbell, in seconds.
+        For how long one run answers every doorbell, in seconds; rings start another one after two thirds of it.
     """
     content = yaml.safe_load(prefect_file.read_text())
     for schedule in _each(content["deployments"], "schedules"):
         if "interval" in schedule:
             schedule["interval"] = sweep or schedule["interval"]
     for trigger in _each(content["deployments"], "triggers"):
-        trigger["within"] = linger or trigger["within"]
+        trigger["within"] = max(1, linger * 2 // 3) if linger else trigger["within"]
         trigger["parameters"]["linger"] = linger or trigger["parameters"]["linger"]
     text: str = yaml.safe_dump(content, sort_keys=False)
     return text

@@ -1,6 +1,6 @@
 -- Rings at Prefect when instances arrive, once in a while, and when a study has become stable: "there is work at this
--- site, or soon will be", and nothing more. The first ring starts a run, which needs seconds to begin; it is there when
--- the study is stable, and finds it without another ring (docs/decisions/0022-a-run-before-the-work.md).
+-- site, or soon will be", and nothing more. The first ring starts a run, which needs seconds to begin and is there when
+-- the study is stable (docs/decisions/0022-a-run-before-the-work.md). A stable study rings all the same: it may be late.
 -- The tags that Orthanc hands over name the patient, and its own identifiers are computed from them,
 -- so the event carries the site's name alone. A ring that gets lost costs minutes, not data: the
 -- schedule starts the same flow, and the flow asks Orthanc itself what there is to do.
@@ -95,10 +95,10 @@ local ended = nil -- when the last ring was over; Lua callbacks come one after t
 local heard = true
 local rest = REST
 
--- Tells whether so much time is over since the last ring; a clock that is put back does not silence the doorbell.
-local function rested(seconds)
+-- Tells whether the rest after the last ring is over; a clock that is put back does not silence the doorbell.
+local function rested()
   local since = ended and os.difftime(os.time(), ended)
-  return not since or since < 0 or since >= seconds
+  return not since or since < 0 or since >= rest
 end
 
 local function ring_and_rest()
@@ -110,13 +110,13 @@ end
 -- Where nobody answers, Orthanc receives nothing for as long as a ring takes. So no ring comes before the rest is over:
 -- the schedule brings what rang for nobody.
 function OnStableStudy(studyId, tags, metadata)
-  if heard or rested(rest) then
+  if heard or rested() then
     ring_and_rest()
   end
 end
 
 function OnStoredInstance(instanceId, tags, metadata, origin)
-  if rested(rest) then
+  if rested() then
     ring_and_rest()
   end
 end

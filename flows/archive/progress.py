@@ -11,7 +11,7 @@ from flows.desk import Desk
 from flows.inventory import Work
 from flows.run import Tally
 from flows.shown.alarms import harmless
-from flows.shown.run import told
+from flows.shown.run import renew_and_alarm
 
 __all__ = ["Progress"]
 
@@ -36,7 +36,7 @@ class Progress:
         self._began = self._shown = time.monotonic()
 
     def moved(self, _work: Work) -> None:
-        """Count a study that is settled or waits; the tally has it."""
+        """Show it again after a study that is settled or waits, if the last time is long ago."""
         if time.monotonic() - self._shown >= EVERY:
             self.show("It goes on.")
 
@@ -46,5 +46,5 @@ class Progress:
         hours = (self._shown - self._began) / 3600
         text = f"**{self._desk.site}**, backfill: {self._tally.said}, in {hours:.1f} h. {said}"
         with harmless("the backfill's progress"):
-            create_markdown_artifact(key=f"backfill-progress-{self._desk.site}", markdown=text, description=text)
-        told(self._desk, self._tally, "backfill", busy=True)
+            create_markdown_artifact(key=f"backfill-{self._desk.site}--progress", markdown=text, description=text)
+        renew_and_alarm(self._desk, self._tally, "backfill", busy=True)

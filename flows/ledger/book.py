@@ -2,7 +2,8 @@
 
 One record is one Parquet file: written beside under a hidden name, flushed to the disk and renamed into
 place. A reader sees all of it or nothing, any number of workers write at once, and there is no lock that
-a reader could hold. What is there never changes; people query it through the views of `flows.ledger.lineage`.
+a reader could hold. No row ever changes; those of runs are packed, a day in one file, when their day is over.
+People query it through the views of `flows.ledger.lineage`.
 """
 
 from __future__ import annotations
@@ -202,10 +203,11 @@ class Ledger:
         """Record that somebody wants held studies to be tried again: one row a study, one file for all."""
         self._append("releases", releases)
 
-    def latest_release(self) -> str:
-        """Return the name of the latest record of a release, of any site; "" if there is none."""
+    def latest_release_of_any(self) -> str:
+        """Return the latest record of a release, of whatever site; "" if there is none."""
         with self._guarded("read"):
-            return max((path.name for path in database.records(self.directory / "releases")), default="")
+            records = database.records(self.directory / "releases")
+        return records[-1].stem if records else ""
 
     def releases(self, site: str, project: str) -> dict[str, str]:
         """Return the record of the latest release of every study of a site that was ever released, by its work token.
@@ -293,8 +295,8 @@ class Ledger:
 
     def _latest(self) -> datetime:
         """Return the time in the latest record's name, which a clock set back must not undercut."""
-        names = (path.name for kind in KINDS for path in (self.directory / kind).iterdir())
-        stamps = [match[1] for name in names if (match := database.RECORD.fullmatch(name))]
+        paths = (path for kind in KINDS for path in database.records(self.directory / kind))
+        stamps = [path.name.partition("-")[0] for path in paths]
         first = datetime.min.replace(tzinfo=UTC)
         return datetime.strptime(max(stamps), _STAMP).replace(tzinfo=UTC) if stamps else first
 
@@ -325,7 +327,7 @@ def _end_of(work: str) -> str:
 
 @cache
 def _columns_of(kind: str) -> Mapping[str, str]:
-    """Return the columns of a kind's files; `record` names the file and orders the records."""
+    """Return the columns of a kind's files; `record` names the file that a row was written in, and orders the rows."""
     return {"record": "VARCHAR", **columns(*KINDS[kind])}
 
 

@@ -1,4 +1,4 @@
-"""DuckDB as the ledger uses it: closed to downloads, and files that appear whole."""
+"""DuckDB as the ledger uses it: closed to downloads, and files that appear whole, with the names of records."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import duckdb
 
-__all__ = ["RECORD", "beside", "connect", "copy", "literal", "pattern", "records", "rows"]
+__all__ = ["beside", "connect", "copy", "literal", "pattern", "records", "rows"]
 
-RECORD: Final = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.parquet")
+_RECORD: Final = re.compile(r"\d{8}T\d{12}-[0-9a-f]{8}\.parquet")
 """How files of records are named: the time, by which they sort, and what no other has."""
 
 
@@ -35,7 +35,7 @@ def pattern(path: Path) -> str:
 
 def records(folder: Path) -> list[Path]:
     """Return the files of records in a folder, in their order; whatever else lies there is none."""
-    return sorted(path for path in folder.iterdir() if RECORD.fullmatch(path.name))
+    return sorted(path for path in folder.iterdir() if _RECORD.fullmatch(path.name))
 
 
 def rows(

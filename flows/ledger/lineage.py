@@ -25,10 +25,10 @@ from flows.ledger.records import KINDS
 
 __all__ = ["Balance", "again", "balance", "build", "connect", "rows"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _FILE: Final = "lineage.duckdb"
-_PACKED: Final = (0.1, 0.3, 1.0)  # seconds; packing a day takes less
+_PAUSES: Final = (0.1, 0.3, 1.0)  # seconds; packing a day takes less
 _STORAGE: Final = "v1.5.0"  # the oldest DuckDB that opens the file; newer ones open it too
 
 
@@ -79,7 +79,7 @@ def build(directory: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # gone with the process, however it ends
         if not (target.exists() and note.exists() and note.read_text() == digest):
             with database.beside(target) as hidden:
-                _create(hidden, views)
+                again(lambda: _create(hidden, views))
                 # What a reader wrote of his own belongs to the old file and must not be replayed into this.
                 target.with_name(f"{_FILE}.wal").unlink(missing_ok=True)
             with database.beside(note) as hidden:
@@ -98,22 +98,26 @@ def connect(directory: Path) -> duckdb.DuckDBPyConnection:
     directory = directory.resolve()
     if not all((directory / kind).is_dir() for kind in KINDS):
         raise LedgerError("there is no ledger in that folder: check [lineage] in the sites file, or run a site once")
+    return again(lambda: _opened(directory))
+
+
+def _opened(directory: Path) -> duckdb.DuckDBPyConnection:
     connection = database.connect()
     # Records never change, so what DuckDB learned about a file stays true, and a view over a view opens none again.
     connection.execute("SET parquet_metadata_cache = true")
-    again(lambda: connection.execute(_views(directory)))
+    connection.execute(_views(directory))
     connection.execute("SET lock_configuration = true")
     return connection
 
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    """Return the rows of a query, each as a dictionary by column name."""
+    """Return the rows of a query as `database.rows` does; asked again if files were packed meanwhile."""
     return again(lambda: database.rows(connection, sql, list(parameters)))
 
 
-def again(question: Callable[[], T]) -> T:
+def again(question: Callable[[], _T]) -> _T:
     """Put a question, and again if a file was packed between its listing and its reading."""
-    for pause in _PACKED:
+    for pause in _PAUSES:
         try:
             return question()
         except duckdb.IOException:
@@ -159,6 +163,7 @@ def _views(directory: Path) -> str:
 
 def _create(path: Path, views: str) -> None:
     """Write a database file that holds these views."""
+    path.unlink(missing_ok=True)  # of a try before
     with database.connect() as connection:
         connection.execute(f"ATTACH {database.literal(path)} AS lineage (STORAGE_VERSION {database.literal(_STORAGE)})")
         connection.execute("USE lineage")

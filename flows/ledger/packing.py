@@ -1,4 +1,4 @@
-"""Packing: the records of runs of a day that is over, put together in one file.
+"""Packing: the records of runs of each day before yesterday, put together in one file.
 
 A run leaves two records even if it found nothing: six hundred files a day from a quiet hospital, and each question to
 the views opens every file there is. The records of studies stay as they are, one file each: runs look those up by name.
@@ -19,7 +19,7 @@ from flows.ledger import database
 __all__ = ["pack"]
 
 
-def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> int:
+def pack(connection: duckdb.DuckDBPyConnection, folder: Path, before: date) -> int:
     """Put the records of each earlier day together, and return how many files that saved.
 
     The packed file has a name of its own, with the time of the day's last record: what a name stands for never changes.
@@ -32,8 +32,8 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
         Where to read and write.
     folder : Path
         Of records of one kind that nobody looks up by the name of their file.
-    today : date
-        The day, UTC, that is not over; records of it and of later days are left alone.
+    before : date
+        Records of this day, UTC, and of later ones are left alone.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
     with (folder / ".pack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # gone with the process, however it ends
         shapes = sorted(folder.glob("0-schema-*.parquet"))
-        for paths in _by_day(folder, today):
+        for paths in _by_day(folder, before):
             read = [database.pattern(path) for path in (*shapes, *paths)]
             stamp = paths[-1].name.partition("-")[0]
             with database.beside(folder / f"{stamp}-{secrets.token_hex(4)}.parquet") as hidden:
@@ -61,9 +61,9 @@ def pack(connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> in
     return saved
 
 
-def _by_day(folder: Path, today: date) -> list[list[Path]]:
+def _by_day(folder: Path, before: date) -> list[list[Path]]:
     """Return the files of each earlier day that has more than one, in their order."""
     days: defaultdict[str, list[Path]] = defaultdict(list)
     for path in database.records(folder):
         days[path.name[:8]].append(path)
-    return [paths for day, paths in days.items() if day < f"{today:%Y%m%d}" and len(paths) > 1]
+    return [paths for day, paths in days.items() if day < f"{before:%Y%m%d}" and len(paths) > 1]

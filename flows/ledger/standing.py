@@ -180,7 +180,7 @@ class Standing:
     def _learn(self, kind: str) -> None:
         """Read the index of a kind of records, and what is newer in the ledger; write the index if that was much."""
         index = self._directory / _FOLDER / f"{kind}.parquet"
-        there = {path.stem for path in (self._directory / kind).glob("[1-9]*.parquet")}
+        there = {path.stem for path in database.records(self._directory / kind)}
         known = self._indexed(kind, index)
         if known - there:  # somebody took records away; the index may not outlive them
             known = set()

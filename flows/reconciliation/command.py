@@ -29,7 +29,8 @@ def reconcile(
 
     What may be mended alone is mended: what the cloud lost is moved again if the same bytes come of it, what no run
     took up is moved, and what the hospital deleted before it was moved is settled. The rest is named, with what to do.
-    Nothing in the cloud is deleted or overwritten. Everything is recorded, as the flow of each night does.
+    Nothing in the cloud is deleted or overwritten. Everything is recorded, and the records of runs of earlier days are
+    packed, as the flow of each night does.
 
     Ends with 0 when nothing differs or all of it was mended, 1 when something is left, 2 when it could not begin.
     """
@@ -55,9 +56,9 @@ def reconcile(
 def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
     from flows.reconcile import healed  # noqa: PLC0415 - Prefect takes a second to load
     from flows.reconciliation.compare import reconciled  # noqa: PLC0415 - as above
+    from flows.reconciliation.ending import end  # noqa: PLC0415 - as above
     from flows.run import recorded_run  # noqa: PLC0415 - as above
     from flows.settings.sites import load_sites  # noqa: PLC0415 - as above
-    from flows.shown import page  # noqa: PLC0415 - as above
 
     def healer(_work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
         try:
@@ -69,13 +70,7 @@ def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
     with recorded_run(sites, site, "reconciliation") as (desk, tally):
         desk.check()
         result = reconciled(desk, sites.names, healer if heal else None)
-        for outcome in result.outcomes:
-            tally.settles(outcome)
-        try:
-            page.compared(desk, len(result.left))
-        except FlowsError as error:
-            result.errors.append(error)
-        tally.errors += result.errors
+        end(desk, tally, result)
     return result
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flows.desk import Desk
-from flows.errors import AwayError, FlowsError, LedgerError, TransientError
+from flows.errors import AwayError, FlowsError, TransientError
 from flows.ledger.records import Difference, Reconciliation, StudyOutcome
 from flows.reconciliation.cloud import look_at_cloud
 from flows.reconciliation.heal import HEALED_ALONE, Healing, heals
@@ -32,16 +32,18 @@ class Reconciled:
         All that differs, whether new or known, but for what the hospital deleted.
     gone : int
         Studies of which the hospital deleted something that has its outcome: its right, and nobody has to act.
-    healed : dict of str to StudyOutcome
-        Studies that were mended, by the ledger's token.
+    healed : set of str
+        Studies that were mended, as the ledger's tokens.
+    outcomes : list of StudyOutcome
+        What became of studies that were tried.
     errors : list of FlowsError
-        Why studies could not be mended.
+        Why studies could not be mended, and what else failed once all was compared.
     """
 
     record: Reconciliation
     differences: list[Difference]
     gone: int
-    healed: dict[str, StudyOutcome] = field(default_factory=dict)
+    healed: set[str] = field(default_factory=set)
     outcomes: list[StudyOutcome] = field(default_factory=list)
     errors: list[FlowsError] = field(default_factory=list)
 
@@ -105,10 +107,6 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
         result = Reconciled(record, inventories.differences(), inventories.gone())
         if healer:
             _heal(desk, inventories, result, healer)
-    try:
-        desk.ledger.pack()
-    except LedgerError as error:
-        result.errors.append(error)
     return result
 
 
@@ -122,4 +120,4 @@ def _heal(desk: Desk, inventories: Inventories, result: Reconciled, healer: Heal
         elif became:
             result.outcomes.append(became)
             if became.status != "held" or any(one.outcome == "stored" for one in became.deliveries):
-                result.healed[work] = became
+                result.healed.add(work)

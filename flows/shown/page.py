@@ -24,7 +24,7 @@ from flows.ledger.lineage import Balance
 from flows.ledger.records import Trigger
 from flows.ledger.standing import Standing
 
-__all__ = ["Compared", "Note", "compared", "noted", "rendered", "renew"]
+__all__ = ["Compared", "Note", "note_reconciliation", "noted", "rendered", "renew"]
 
 RENEWED_AFTER: Final = timedelta(minutes=15)
 """How old a page may be before a run that did nothing renews it."""
@@ -105,7 +105,7 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
         The site's balance, of all its studies; None where it was not time.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    path = _path(desk, "")
+    path = _path(desk, f"{desk.site}.json")
     note = noted(path, Note)
     if trigger == "doorbell":
         note = replace(note, rang=now.isoformat())
@@ -125,7 +125,7 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
                 found=standing.found(now - _LATELY),
                 breakers={end: at.astimezone(UTC).replace(tzinfo=None) for end, at in opened_at(desk).items()},
                 rang=_time(note.rang),
-                compared=noted(_path(desk, "-compared"), Compared),
+                compared=noted(_path(desk, _compared_note(desk)), Compared),
             )
         create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
     if trigger == "doorbell" or is_time:
@@ -133,8 +133,8 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
     return balance
 
 
-def compared(desk: Desk, differences: int) -> None:
-    """Note for the page that a reconciliation ended and what it left, and count the references that wait.
+def note_reconciliation(desk: Desk, differences: int) -> None:
+    """Note for the page that a reconciliation ended and what it left, with the number of references that wait.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def compared(desk: Desk, differences: int) -> None:
         pending=targets or 0,
         pending_since=since.isoformat() if since else "",
     )
-    notes.leave(_path(desk, "-compared"), asdict(found))
+    notes.leave(_path(desk, _compared_note(desk)), asdict(found))
 
 
 def noted(path: Path, kind: type[_Noted]) -> _Noted:
@@ -191,13 +191,13 @@ def _balance(facts: _Facts) -> Iterator[str]:
 
 
 def _waiting(facts: _Facts) -> Iterator[str]:
-    compared = facts.compared
+    last = facts.compared
     yield "## What waits"
     yield ""
     yield f"- oldest study in flight: {_since(facts.oldest_in_flight, facts.now) if facts.total.in_flight else 'none'}"
-    if at := _time(compared.at):
-        oldest = f", the oldest {_since(_time(compared.pending_since), facts.now)}" if compared.pending else ""
-        yield f"- references that wait for their target: {compared.pending:,}{oldest} (counted {_clock(at)} UTC)"
+    if at := _time(last.at):
+        oldest = f", the oldest {_since(_time(last.pending_since), facts.now)}" if last.pending else ""
+        yield f"- references that wait for their target: {last.pending:,}{oldest} (counted {_clock(at)} UTC)"
     else:
         yield f"- references that wait for their target: `FROM pending_by_site WHERE site = '{facts.site}';`"
 
@@ -212,13 +212,13 @@ def _ends(facts: _Facts) -> Iterator[str]:
 
 
 def _compared(facts: _Facts) -> Iterator[str]:
-    compared = facts.compared
+    last = facts.compared
     yield "## Hospital, ledger and cloud compared"
     yield ""
-    yield f"- last reconciliation: {_since(_time(compared.at), facts.now)}"
-    if compared.at:
-        named = ": the table `differences` names them" if compared.differences else ""
-        yield f"- differences that it left: {compared.differences:,}{named}"
+    yield f"- last reconciliation: {_since(_time(last.at), facts.now)}"
+    if last.at:
+        named = ": the table `differences` names them" if last.differences else ""
+        yield f"- differences that it left: {last.differences:,}{named}"
 
 
 def _held(facts: _Facts) -> Iterator[str]:
@@ -256,8 +256,12 @@ _SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (
 )
 
 
-def _path(desk: Desk, end: str) -> Path:
-    return desk.ledger.directory / ".pages" / f"{desk.site}{end}.json"
+def _compared_note(desk: Desk) -> str:
+    return f"{desk.site}.compared.json"  # no site has a dot in its name
+
+
+def _path(desk: Desk, name: str) -> Path:
+    return desk.ledger.directory / ".pages" / name
 
 
 def _is_older(then: str, now: datetime, age: timedelta) -> bool:

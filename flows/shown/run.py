@@ -27,7 +27,7 @@ from flows.shown import page
 from flows.shown.alarms import alarm, harmless
 from flows.shown.table import publish
 
-__all__ = ["Shown", "shown", "told"]
+__all__ = ["Shown", "alarm_of_held", "renew_and_alarm", "shown"]
 
 EVERY: Final = 5.0
 """Seconds between two updates of the progress: each is a call to the server and a row in its database."""
@@ -119,14 +119,14 @@ def shown(desk: Desk, tally: Tally, trigger: Trigger, busy: Hours) -> Iterator[S
         run.over()
         with harmless("the run's table"):
             publish(desk, tally, run.seconds)
-        told(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting))
+        renew_and_alarm(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting))
         if run.new:
             alarm(run.site, "arrived", studies=run.new)
         elif trigger == "schedule" and not busy.include(datetime.now().astimezone()):
             alarm(run.site, "resting")
 
 
-def told(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -> None:
+def renew_and_alarm(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -> None:
     """Renew the page of a site, and tell Prefect of what was held, once, and of a ledger that does not balance.
 
     Parameters
@@ -138,7 +138,12 @@ def told(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -> None:
         balance = page.renew(desk, trigger, busy=busy)
         if balance and not balance.balanced:
             alarm(desk.site, "unbalanced", studies=balance.unbalanced, unproven=balance.unproven)
+    alarm_of_held(tally)
+
+
+def alarm_of_held(tally: Tally) -> None:
+    """Tell Prefect of what was held and nobody was told of; once, if it hears it."""
     if tally.untold:
         codes = ", ".join(sorted(tally.untold))
-        if alarm(desk.site, "held", studies=tally.untold.total(), codes=codes):
+        if alarm(tally.site, "held", studies=tally.untold.total(), codes=codes):
             tally.untold.clear()

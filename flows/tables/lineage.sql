@@ -4,21 +4,21 @@
 
 CREATE SCHEMA IF NOT EXISTS raw;
 
-CREATE OR REPLACE VIEW raw.runs AS FROM read_parquet($runs, union_by_name = true, hive_partitioning = false);
-CREATE OR REPLACE VIEW raw.seen AS FROM read_parquet($seen, union_by_name = true, hive_partitioning = false);
-CREATE OR REPLACE VIEW raw.studies AS FROM read_parquet($studies, union_by_name = true, hive_partitioning = false);
-CREATE OR REPLACE VIEW raw.releases AS FROM read_parquet($releases, union_by_name = true, hive_partitioning = false);
-CREATE OR REPLACE VIEW raw.reconciliations AS
+CREATE VIEW raw.runs AS FROM read_parquet($runs, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.seen AS FROM read_parquet($seen, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.studies AS FROM read_parquet($studies, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.releases AS FROM read_parquet($releases, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.reconciliations AS
 FROM read_parquet($reconciliations, union_by_name = true, hive_partitioning = false);
 
-CREATE OR REPLACE VIEW raw.early AS FROM read_parquet($early, union_by_name = true, hive_partitioning = false);
+CREATE VIEW raw.early AS FROM read_parquet($early, union_by_name = true, hive_partitioning = false);
 
 -- The latest record of each study, with its lists.
-CREATE OR REPLACE VIEW raw.latest AS
+CREATE VIEW raw.latest AS
 FROM raw.studies
 QUALIFY row_number() OVER (PARTITION BY site, project, work ORDER BY record DESC) = 1;
 
-CREATE OR REPLACE VIEW runs AS
+CREATE VIEW runs AS
 SELECT
     site,
     project,
@@ -37,7 +37,7 @@ FROM raw.runs
 GROUP BY site, project, run_id;
 
 -- A doorbell that rings makes a run that finds by the feed; a sweep that finds has a doorbell, or an event, lost.
-CREATE OR REPLACE VIEW found AS
+CREATE VIEW found AS
 WITH woken AS (
     SELECT run_id, min(trigger) AS trigger
     FROM raw.runs
@@ -50,7 +50,7 @@ FROM raw.seen
 LEFT JOIN woken USING (run_id)
 GROUP BY ALL;
 
-CREATE OR REPLACE VIEW studies AS
+CREATE VIEW studies AS
 SELECT
     site, project, work, snapshot, run_id,
     patient_id, study_instance_uid, study_date, modalities,
@@ -59,14 +59,14 @@ SELECT
     started_at, finished_at, seconds, record
 FROM raw.latest;
 
-CREATE OR REPLACE VIEW series AS
+CREATE VIEW series AS
 SELECT
     site, project, work, run_id, patient_id, study_instance_uid,
     s.series_instance_uid, s.modality, s.instances
 FROM raw.latest, unnest(series) AS t (s);
 
 -- Records of an older shape do not say of each instance what made it: the study's words hold for all of them.
-CREATE OR REPLACE VIEW instances AS
+CREATE VIEW instances AS
 SELECT
     site, project, work, run_id, patient_id, study_instance_uid,
     i.series_instance_uid, i.sop_instance_uid, i.sop_class_uid,
@@ -76,7 +76,7 @@ SELECT
 FROM raw.latest AS l, unnest(instances) AS t (i);
 
 -- What the hospital did to instances since they were loaded, and since when runs saw it so.
-CREATE OR REPLACE VIEW changed_at_source AS
+CREATE VIEW changed_at_source AS
 WITH noticed AS (
     SELECT site, project, work, c.sop_instance_uid AS sop_instance_uid, c.change AS change, min(finished_at) AS since
     FROM raw.studies, unnest(changes) AS t (c)
@@ -93,7 +93,7 @@ JOIN noticed AS n
 -- What the cloud has of a site: instances, series, studies and frames of reference that can be pointed at, and the
 -- works that they came with, one or the first and the last of several. What was loaded once stays there, whatever
 -- became of its study since.
-CREATE OR REPLACE VIEW raw.released AS
+CREATE VIEW raw.released AS
 WITH
 loaded AS (
     SELECT site, project, work, study_instance_uid, frames, [i FOR i IN instances IF i.status = 'loaded'] AS instances
@@ -114,7 +114,7 @@ FROM targets
 GROUP BY site, project, target;
 
 -- A run knows its study and what the hospital had then; whether a target came since is known here.
-CREATE OR REPLACE VIEW "references" AS
+CREATE VIEW "references" AS
 WITH
 edges AS (
     SELECT site, project, work, run_id, study_instance_uid, unnest("references") AS r
@@ -158,7 +158,7 @@ SELECT
 FROM found;
 
 -- What waits for its target, since the first record that had it.
-CREATE OR REPLACE VIEW pending AS
+CREATE VIEW pending AS
 WITH first AS (
     SELECT site, project, work, r.target AS target, min(finished_at) AS since
     FROM raw.studies, unnest("references") AS t (r)
@@ -176,7 +176,7 @@ LEFT JOIN first USING (site, project, work, target)
 WHERE p.state = 'pending'
 GROUP BY ALL;
 
-CREATE OR REPLACE VIEW pending_by_site AS
+CREATE VIEW pending_by_site AS
 SELECT
     site, project,
     count(DISTINCT work) AS studies,
@@ -187,7 +187,7 @@ FROM pending
 GROUP BY site, project;
 
 -- A held study shows even if nobody wrote down a finding.
-CREATE OR REPLACE VIEW held AS
+CREATE VIEW held AS
 WITH
 -- When each study was last settled without a hold; what was held after that is held since then.
 free AS (
@@ -217,7 +217,7 @@ LEFT JOIN begun USING (site, project, work),
     ) AS t (h);
 
 -- What became of a release is what the first attempt that knew of it says, or one that left nothing to try.
-CREATE OR REPLACE VIEW releases AS
+CREATE VIEW releases AS
 SELECT
     r.site, r.project, r.work, r.study_instance_uid,
     r.who, r.why, r.released_at,
@@ -231,14 +231,14 @@ LEFT JOIN raw.studies AS s
 GROUP BY ALL;
 
 -- Every delivery of every run: what the cloud said, each time it was asked.
-CREATE OR REPLACE VIEW deliveries AS
+CREATE VIEW deliveries AS
 SELECT
     site, project, work, run_id, study_instance_uid,
     d.sop_instance_uid, d.cloud_md5, d.outcome, d.delivered_at, record
 FROM raw.studies, unnest(deliveries) AS t (d);
 
 -- What left before its study was stable. It is early until a record of its study calls it loaded, or it is withdrawn.
-CREATE OR REPLACE VIEW early AS
+CREATE VIEW early AS
 WITH loaded AS (
     SELECT
         site, project, work, i.series_instance_uid AS series, i.sop_instance_uid AS uid, min(finished_at) AS "at"
@@ -266,14 +266,14 @@ LEFT JOIN loaded AS c
     ON e.site = c.site AND e.project = c.project AND e.work = c.work
     AND e.series_instance_uid = c.series AND e.sop_instance_uid = c.uid;
 
-CREATE OR REPLACE VIEW checks AS
+CREATE VIEW checks AS
 SELECT
     site, project, work, run_id, study_instance_uid,
     c.key AS name, c.value AS count
 FROM raw.latest, unnest(map_entries(checks)) AS t (c);
 
 -- What the selection lets wait for something that has to come with it; it counts as in flight.
-CREATE OR REPLACE VIEW waiting AS
+CREATE VIEW waiting AS
 WITH seen AS (
     SELECT
         site, project, work,
@@ -292,7 +292,7 @@ FROM seen AS s
 LEFT JOIN raw.latest AS l USING (site, project, work)
 WHERE s.reason <> '' AND s.snapshot IS DISTINCT FROM l.snapshot;
 
-CREATE OR REPLACE VIEW balance AS
+CREATE VIEW balance AS
 WITH found AS (
     SELECT
         site, project, work,
@@ -386,7 +386,7 @@ SELECT
     AND NOT (same_snapshot AND in_flight <> 0) AS balanced
 FROM summed;
 
-CREATE OR REPLACE VIEW balance_by_site AS
+CREATE VIEW balance_by_site AS
 SELECT
     site, project,
     count(*) AS studies,
@@ -404,14 +404,14 @@ FROM balance
 GROUP BY site, project;
 
 -- What is found is recorded once, and once more when it is found no longer.
-CREATE OR REPLACE VIEW raw.found_or_closed AS
+CREATE VIEW raw.found_or_closed AS
 SELECT site, project, run_id, record, finished_at, true AS is_found, unnest(found, recursive := true)
 FROM raw.reconciliations
 UNION ALL BY NAME
 SELECT site, project, run_id, record, finished_at, false AS is_found, unnest(closed, recursive := true)
 FROM raw.reconciliations;
 
-CREATE OR REPLACE VIEW differences AS
+CREATE VIEW differences AS
 WITH
 reconciled AS (
     SELECT
@@ -457,7 +457,7 @@ LEFT JOIN reconciled AS c ON c.site = e.site AND c.project = e.project AND c.rec
 LEFT JOIN reconciled AS l ON l.site = e.site AND l.project = e.project AND l.record = l.last_record
 WHERE e.is_found;
 
-CREATE OR REPLACE VIEW reconciliations AS
+CREATE VIEW reconciliations AS
 SELECT
     site, project, run_id, started_at, finished_at,
     hospital_studies, hospital_instances, ledger_studies, ledger_instances,

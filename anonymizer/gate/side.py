@@ -14,7 +14,7 @@ from anonymizer.gate.identifiers import text_of
 from anonymizer.gate.looking import Look, Passage
 from anonymizer.gate.memory import Element
 from anonymizer.gate.notes import Part
-from anonymizer.gate.reading import Reading, first_value
+from anonymizer.gate.reading import Reading, first_of
 
 
 class Side:
@@ -35,7 +35,9 @@ class Side:
         What recurs in its order, with the tags of what stands between, and of the file meta information.
     filled : Part
         What stands between, and the file meta information.
-    parts : list of Part
+    passages : tuple of Part
+        What recurs.
+    parts : tuple of Part
         All that the file says, each top level element in one of them; `filled` is the first.
     """
 
@@ -62,10 +64,16 @@ class Side:
                 context = look.at_top(run, context, self.filled)
                 form += run.tags
         self.form = tuple(form)
-        self.parts = [self.filled, *passages]
+        self.passages = tuple(passages)
+        self.parts = (self.filled, *passages)
         self._encodings = context.encodings
         if not look.is_source:
             self.filled.flaws += structure.of_file(reading)
+
+    def settle(self, beside: Part, settled: Part) -> None:
+        """Take two parts for what recurs: what is compared with what stands between, and what need not be again."""
+        self.filled.join(beside)
+        self.parts = (self.filled, settled)
 
     @property
     def samples(self) -> dict[Position, Element]:
@@ -94,14 +102,10 @@ class Side:
                 return part.top[tag]
         return None
 
-    def shape(self, tag: int) -> Element | None:
-        """Return a top level element that gives pictures their shape, or None."""
-        return next((part.shapes[tag,] for part in self.parts if (tag,) in part.shapes), None)
-
     def value(self, tag: int) -> str:
         """Return the first value of a top level element, or the empty text."""
         element = self.element(tag)
-        return first_value({tag: element}, tag) if element is not None else ""
+        return first_of(element) if element is not None else ""
 
     def name(self, tag: int) -> str:
         """Return what somebody is called by a top level element: all of its text, however it is written.
