@@ -149,7 +149,8 @@ def table(results: Sequence[Measured]) -> str:
         gate = _median(sum(spent[step] for step in GATE) for spent in one.rounds)
         all_of_it = [sum(spent.values()) for spent in one.rounds]
         together = [f"**{statistics.median(all_of_it):.2f}**", f"{min(all_of_it):.2f}"]
-        at_most = f"{AT_MOST[one.name]:.1f}" if one.name in AT_MOST else ""
+        goal = AT_MOST.get(one.name)
+        at_most = f"{goal:.1f}: {'met' if statistics.median(all_of_it) <= goal else 'missed'}" if goal else ""
         rows.append([one.name, str(one.instances), *medians, gate, *together, at_most, str(one.findings)])
     return _markdown(
         ["ms an instance", "instances", "engine", "digests", "gate", "together", "least", "at most", "findings"], rows
