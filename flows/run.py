@@ -121,7 +121,7 @@ class Tally:
         """Say in a line what the run did."""
         studies = f"{self.studies:,} {'study' if self.studies == 1 else 'studies'} settled"
         waiting = f", {len(self.waiting):,} in flight" if self.waiting else ""
-        return f"{studies}{waiting}: {self.loaded:,} instances loaded, {self.held:,} held"
+        return f"{studies}{waiting}: {self.loaded:,} instances loaded, {self.held:,} stay at the hospital"
 
     def ending(self) -> State[Any] | None:
         """Return the state that the run ends in: `Waiting` if it left something for which nobody has to act.

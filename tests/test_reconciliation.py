@@ -32,7 +32,9 @@ from flows.orthanc import StudyAtSite
 from flows.reconcile import healed
 from flows.reconciliation import cloud, compare, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
+from flows.reconciliation.ending import end
 from flows.reconciliation.heal import Healing
+from flows.run import Tally
 from flows.study import move
 from tests.hospital import Place, ask, counts, files_of
 from tests.ledgers import outcome
@@ -57,7 +59,9 @@ def healer(_work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
 def night(place: Place, *, heal: bool = True, names: tuple[str, ...] = ("north",), **project: str) -> Reconciled:
     """Reconcile, as the flow does, without Prefect."""
     with place.desk(**project) as desk:
-        return reconciled(desk, names, healer if heal else None)
+        result = reconciled(desk, names, healer if heal else None)
+        end(desk, Tally(desk.site), result)
+        return result
 
 
 def kinds(result: Reconciled) -> dict[str, int]:
