@@ -75,12 +75,18 @@ class Bits:
             return
         for words in self._chunks(pixels):
             used = int(np.bitwise_or.reduce(words))
-            self._may_be_zeros &= used < 2 * self._sign
-            if self._may_be_signs:
-                numbers = words.view(self._numbers)
-                self._may_be_signs = -self._sign <= int(numbers.min()) and int(numbers.max()) < self._sign
+            if used < 2 * self._sign:
+                # Zeros above; with its sign in no word, it could be signs as well.
+                self._may_be_signs &= used < self._sign
+            else:
+                self._may_be_zeros = False
+                self._may_be_signs &= self._are_signed(words)
             if used & self._below or not (self._may_be_zeros or self._may_be_signs):
                 raise HoldError("bits-above-stored", "has something outside its stored bits", tag=_PIXEL_DATA, vr="OW")
+
+    def _are_signed(self, words: NDArray[Any]) -> bool:
+        numbers = words.view(self._numbers)
+        return -self._sign <= int(numbers.min()) and int(numbers.max()) < self._sign
 
     def _chunks(self, pixels: bytes | memoryview) -> Iterator[NDArray[Any]]:
         words = np.frombuffer(pixels, self._words, len(pixels) // self._words.itemsize)
