@@ -51,21 +51,28 @@ class Drain:
         self._again: set[str] = set()
 
     def begin(self) -> None:
-        """Ask both ends who they are.
+        """Ask both ends who they are; with a cloud that is away, all that is found is left waiting, in flight.
 
         Raises
         ------
         AwayError
-            One is away; nothing was begun.
+            The hospital is away; nothing can be found.
         TerminalError
             A person must act first.
         """
-        for breaker in self._breakers.values():
-            breaker.begin()
+        for section, breaker in self._breakers.items():
+            try:
+                breaker.begin()
+            except AwayError as error:
+                if section != "cloud":
+                    raise
+                self._open = error
+                self._tally.stops(error)
 
     def move(self, found: Iterable[Work]) -> None:
         """Move studies; once an end is away for longer than a run waits, the rest waits for the next run."""
         queue = deque(found)
+        self._leave(queue)
         for work, result in self._hands(queue):
             if isinstance(result, Waits) and self._is_tried_again(work, result.error):
                 queue.append(work)
@@ -74,9 +81,7 @@ class Drain:
             self._moved(work)
             if isinstance(result, StudyOutcome) and any(one.outcome == "stored" for one in result.deliveries):
                 self._takes()
-            while self._open and queue:
-                self._tally.waits(queue[0], self._open)
-                self._moved(queue.popleft())
+            self._leave(queue)
 
     @property
     def is_stopped(self) -> bool:
@@ -88,6 +93,12 @@ class Drain:
         if not self._tally.errors:
             for breaker in self._breakers.values():
                 breaker.works()
+
+    def _leave(self, queue: deque[Work]) -> None:
+        """Let all that is left wait for the next run, if an end is away."""
+        while self._open and queue:
+            self._tally.waits(queue[0], self._open)
+            self._moved(queue.popleft())
 
     def _takes(self) -> None:
         """Note that the cloud took a study: there is room again, whatever else went wrong in this run."""

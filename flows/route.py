@@ -72,7 +72,8 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
             known = news
         # Not while the run only waits for more: whoever stays behind may work then.
         with desk.leases.share(LIVE):
-            _load_early(desk, thorough=trigger != "doorbell")
+            if not drain.is_stopped:
+                _load_early(desk, thorough=trigger != "doorbell")
             while found := look.find():
                 get_run_logger().info("%s: %d studies to move", desk.site, len(found))
                 run.found(found)

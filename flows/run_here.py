@@ -59,5 +59,6 @@ def _check_prefect() -> None:
         healthy = False
     if not healthy:
         raise NotBegunError(
-            "Prefect does not answer at the address in PREFECT_API_URL: start its server, or unset the variable"
+            "Prefect does not answer at the address in PREFECT_API_URL: start its server, try again if it is busy,"
+            " or unset the variable"
         )

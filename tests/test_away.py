@@ -122,8 +122,11 @@ def test_a_cloud_that_stays_away_leaves_everything_in_flight_and_the_next_run_br
         place.cloud.stop()
         try:
             tally, opened = run(desk)
-            assert (tally.outcomes, tally.waiting) == ([], [])  # nothing was begun that cannot end
+            assert (tally.outcomes, len(tally.waiting)) == ([], 3)  # nothing was begun that cannot end
+            assert place.balance().in_flight == 12  # and whoever looks sees that it waits
+            place.receive(visit(4, 4))
             again, once_more = run(desk)
+            assert place.balance().in_flight == 16
         finally:
             place.cloud.start()
         assert ([error.section for error in opened], once_more, again.outcomes) == (["cloud"], [], [])
@@ -131,8 +134,8 @@ def test_a_cloud_that_stays_away_leaves_everything_in_flight_and_the_next_run_br
 
         tally, opened = run(desk)
 
-        assert (len(tally.outcomes), opened, opened_at(desk)) == (3, [], {})
-    assert all_is_there(place, 12)
+        assert (len(tally.outcomes), opened, opened_at(desk)) == (4, [], {})
+    assert all_is_there(place, 16)
 
 
 def test_an_end_that_goes_away_for_longer_than_a_run_waits_costs_one_study_and_no_more(

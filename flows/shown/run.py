@@ -119,7 +119,7 @@ def shown(desk: Desk, tally: Tally, trigger: Trigger, busy: Hours) -> Iterator[S
         run.over()
         with harmless("the run's table"):
             publish(desk, tally, run.seconds)
-        renew_and_alarm(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting))
+        renew_and_alarm(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting or tally.errors))
         if run.new:
             alarm(run.site, "arrived", studies=run.new)
         elif trigger == "schedule" and not busy.include(datetime.now().astimezone()):
