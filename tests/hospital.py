@@ -95,6 +95,12 @@ def ask(server: OrthancServer, method: str, path: str, body: bytes | None = None
         return answer.status, answer.json() if "json" in answer.headers.get("Content-Type", "") else answer.data
 
 
+def all_is_there(place: Place, instances: int) -> bool:
+    """Tell whether the cloud has each instance once and the ledger has proven it."""
+    balance = place.balance()
+    return (counts(place.cloud), balance.loaded, balance.in_flight, balance.balanced) == (instances, instances, 0, True)
+
+
 def counts(server: OrthancServer) -> int:
     """Return how many instances a server holds."""
     return int(ask(server, "GET", "/statistics")[1]["CountInstances"])

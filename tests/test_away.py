@@ -22,7 +22,7 @@ from flows.look import Look
 from flows.orthanc import Attempts, Orthanc
 from flows.run import Tally
 from tests.faulty import BUSY, FULL, Fault, faulty
-from tests.hospital import Place, counts
+from tests.hospital import Place, all_is_there, counts
 from tests.orthanc_server import OrthancServer
 from tests.plain_run import run
 
@@ -76,12 +76,6 @@ def wait(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < until, "it never came about"
         time.sleep(0.005)
-
-
-def all_is_there(place: Place, instances: int) -> bool:
-    """Tell whether the cloud has each instance once and the ledger has proven it."""
-    balance = place.balance()
-    return (counts(place.cloud), balance.loaded, balance.in_flight, balance.balanced) == (instances, instances, 0, True)
 
 
 @pytest.mark.parametrize("end", ["hospital", "cloud"])

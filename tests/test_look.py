@@ -17,7 +17,7 @@ from flows.ledger import lineage
 from flows.look import Look
 from flows.orthanc import Orthanc, StudyAtSite
 from flows.study import move
-from tests.hospital import Place, ask, counts, emptied, passwords_in_the_environment
+from tests.hospital import Place, all_is_there, ask, counts, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
 
@@ -200,7 +200,7 @@ def test_a_study_whose_event_was_lost_with_a_restart_is_found_in_the_inventory(s
 
     assert by_doorbell(stopped) == []
     assert by_schedule(stopped) == ["sweep"]
-    assert counts(stopped.cloud) == 2
+    assert all_is_there(stopped, 2)
 
 
 def test_a_study_that_still_arrives_is_not_taken_because_a_restarted_orthanc_calls_it_stable(stopped: Place) -> None:
@@ -224,4 +224,4 @@ def test_a_database_that_was_made_anew_is_looked_at_from_the_beginning(stopped: 
     stored(stopped, visit(3))
     stopped.hospital.restart()
     assert by_doorbell(stopped) == ["first-look"]
-    assert counts(stopped.cloud) == 8
+    assert all_is_there(stopped, 8)

@@ -27,7 +27,7 @@ from flows.orthanc import Orthanc, client
 from flows.settings.sites import Server
 from flows.study import move
 from tests.cases import case
-from tests.hospital import Place, ask, counts, emptied, files_of
+from tests.hospital import Place, all_is_there, ask, counts, emptied, files_of
 from tests.orthanc_server import OrthancServer
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
@@ -110,6 +110,7 @@ def test_a_late_structure_set_still_points_at_its_images(place: Place) -> None:
     (structure_set,) = (one for one in loaded if one.Modality == "RTSTRUCT")
     contour = structure_set.ROIContourSequence[0].ContourSequence[0].ContourImageSequence[0]
     assert contour.ReferencedSOPInstanceUID in {one.SOPInstanceUID for one in loaded if one.Modality == "CT"}
+    assert all_is_there(place, 5)
 
 
 def test_a_held_instance_keeps_its_study_at_the_hospital(place: Place) -> None:
