@@ -220,11 +220,13 @@ class Demo:
         display.results(outcome.table(self.state.lineage))
         loaded = sum(now.loaded.values())
         total = sum(balance.loaded for balance in now.balances.values())
+        held = sum(balance.held for balance in now.balances.values())
         triggers = [trigger for finished in now.finished.values() for trigger in finished]
         display.plain(
             f"This demo: {sum(received.values())} instances arrived at the hospitals ({sent.sent.total()} files sent, "
             f"{sent.sent.total() - sum(received.values())} of them with an instance UID that was there already); "
-            f"{loaded} were loaded, {total - loaded} were in the cloud already and were not loaded again."
+            f"{loaded} were loaded, {total - loaded} were in the cloud already and were not loaded again; "
+            f"{held} held at the hospitals, with the reason above."
         )
         display.plain(
             f"Runs: {triggers.count('doorbell')} started by a doorbell, {triggers.count('schedule')} by the schedule, "
