@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,9 +16,11 @@ from deployments.demo import studies
 from flows.archive import progress
 from flows.archive.progress import Progress
 from flows.desk import Desk
+from flows.errors import TransientError
 from flows.inventory import find_work
 from flows.ledger import lineage
 from flows.run import Tally
+from flows.settings.hours import Hours
 from flows.shown import page, table
 from flows.shown import run as shown
 from flows.shown.page import renew
@@ -261,3 +263,17 @@ def test_progress_is_told_by_instances_and_not_more_often_than_every_few_seconds
 def test_the_page_of_a_day_is_of_utc(desk: Desk, left: list[dict[str, Any]]) -> None:
     renew(desk, "schedule", busy=True)
     assert f"{datetime.now(UTC):%Y-%m-%d}" in left[-1]["description"]
+
+
+@pytest.mark.parametrize("error", [None, TransientError("the cloud is away")], ids=["nothing to do", "an end is away"])
+def test_a_run_that_found_an_end_away_renews_the_page_at_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: TransientError | None
+) -> None:
+    renewed: list[bool] = []
+    monkeypatch.setattr(shown, "renew_and_alarm", lambda *_, busy: renewed.append(busy))
+    monkeypatch.setattr(shown, "publish", lambda *_: None)
+    tally = Tally("north")
+    with shown.shown(desk, tally, "schedule", Hours(frozenset(range(7)), time.min, time.max)):
+        if error:
+            tally.stops(error)
+    assert renewed == [error is not None]
