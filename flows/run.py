@@ -22,7 +22,7 @@ from flows.inventory import Work
 from flows.ledger.records import RunFinished, RunStarted, Settled, StudyOutcome, Trigger
 from flows.settings.sites import Sites
 
-__all__ = ["WAITING", "Elsewhere", "Result", "Tally", "Waits", "loaded_for_good", "recorded_run"]
+__all__ = ["WAITING", "Elsewhere", "Result", "Tally", "Waits", "counted", "loaded_for_good", "recorded_run"]
 
 WAITING = "Waiting"
 """The state of a run, or of a study's task, that left something in flight for which nobody has to act."""
@@ -119,7 +119,7 @@ class Tally:
     @property
     def said(self) -> str:
         """Say in a line what the run did."""
-        studies = f"{self.studies:,} {'study' if self.studies == 1 else 'studies'} settled"
+        studies = f"{counted(self.studies)} settled"
         waiting = f", {len(self.waiting):,} in flight" if self.waiting else ""
         return f"{studies}{waiting}: {self.loaded:,} instances loaded, {self.held:,} stay at the hospital"
 
@@ -139,6 +139,11 @@ class Tally:
         if terminal:
             raise TerminalError(said)
         return Completed(name=WAITING, message=said)
+
+
+def counted(studies: int) -> str:
+    """Say how many studies."""
+    return f"{studies:,} {'study' if studies == 1 else 'studies'}"
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from flows.desk import Desk
 from flows.errors import AwayError
 from flows.inventory import Work
 from flows.ledger.records import Trigger
-from flows.run import Tally
+from flows.run import Tally, counted
 from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
@@ -66,7 +66,7 @@ class Shown:
         self._studies += len(works)
         self._instances += sum(work.instances for work in works)
         with harmless("the run's name"):
-            studies = f"{self._studies} {'study' if self._studies == 1 else 'studies'}"
+            studies = counted(self._studies)
             if flow_run.id:
                 get_client(sync_client=True).set_flow_run_name(UUID(flow_run.id), f"{self.site} · {studies}")
         self._show()

@@ -11,7 +11,7 @@ from prefect.artifacts import create_table_artifact
 from flows.desk import Desk
 from flows.inventory import Work
 from flows.ledger.records import StudyOutcome
-from flows.run import Tally
+from flows.run import Tally, counted
 
 __all__ = ["publish"]
 
@@ -75,17 +75,13 @@ def _query(desk: Desk, study: StudyOutcome | Work) -> str:
     return f"`FROM studies WHERE {column} = '{desk.told(study)}';`"
 
 
-def _counted(studies: int) -> str:
-    return f"{studies} {'study' if studies == 1 else 'studies'}"
-
-
 def _description(desk: Desk, tally: Tally, seconds: float) -> str:
     source = sum(one.source_instances for one in tally.outcomes) + sum(one.instances for one in tally.waiting)
     waiting = sum(one.instances for one in tally.waiting)
     size = sum(one.size for outcome in tally.outcomes for one in outcome.instances if one.status == "loaded")
     excluded = sum(one.source_instances - _loaded(one) for one in tally.outcomes if one.status == "excluded")
     lines = [
-        f"**{desk.site}**: {_counted(len(tally.outcomes))} settled, {len(tally.waiting)} in flight.",
+        f"**{desk.site}**: {counted(len(tally.outcomes))} settled, {len(tally.waiting)} in flight.",
         "",
         f"Of this run, in instances: {source:,} at the source = {tally.loaded:,} loaded"
         f" + {tally.held - excluded:,} held + {excluded:,} excluded + {waiting:,} in flight."
