@@ -4,9 +4,11 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
 
     the flow: drain a site                              route
     what was found is moved, or waits                   drain
-    who moves it: this process, or a cluster            hands
+    who moves it: this process                          hands
+    who moves it: tasks of Prefect, here, on a cluster  tasks
     an end that is away costs no attempt                breaker
-    one run: its beginning, its end, what it did        run
+    one run: what it did, counted                       tally
+    one run: its beginning and its end, recorded        run
     what a run at one site works with                   desk
     what a run looks at, and how far the feed was read  look, cursor
     what is stable at the hospital and not settled      inventory
@@ -41,7 +43,8 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     the flow in this process, without a worker          run_here
     what was there before the site was connected        backfill, archive, archive.command
     backfill: which studies it means, what it would do  archive.criteria, archive.plan
-    backfill: when it may work; without Prefect         archive.window, archive.here
+    backfill: when it may work, and whom it lets go     archive.window, archive.pace
+    backfill: without Prefect                           archive.here
     backfill: how far it is, in Prefect                 archive.progress
     the nightly comparison of hospital, ledger, cloud   reconcile, reconciliation, reconciliation.compare
     reconciliation: the three side by side              reconciliation.inventories  tables/reconcile.sql
@@ -50,7 +53,8 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     reconciliation: what it does at its end             reconciliation.ending
     reconciliation: its page, and the command           reconciliation.page, reconciliation.command
     what a person sees of a run: name, progress, end    shown, shown.run
-    seen in Prefect: a run's table, a site's page       shown.table, shown.page
+    seen in Prefect: how a run and a task end           shown.states
+    seen in Prefect: a run's table, a site's page       shown.table, shown.page, shown.noted
     seen in Prefect: events that may call somebody      shown.alarms
     held studies: what is held, and its page            held, held.studies, held.page  tables/advice.toml
     held studies: what stands in the source             held.source

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from prefect import get_run_logger
-
 from flows.breaker import breakers_of
 from flows.desk import Desk
 from flows.errors import AwayError, TransientError
-from flows.hands import Hands, hands
+from flows.hands import Hands
 from flows.inventory import Work
 from flows.ledger.records import StudyOutcome
-from flows.run import Tally, Waits
+from flows.tally import Tally, Waits
 
 __all__ = ["Drain"]
 
@@ -27,10 +25,10 @@ class Drain:
         Of the run.
     tally : Tally
         Where it is counted.
-    by : callable, optional
-        Who moves them; without it, whoever the worker's environment says.
-    tell : callable, optional
-        Called with the error when a breaker opens; without it, the run's log says so.
+    by : callable
+        Who moves them.
+    tell : callable
+        Called with the error when a breaker opens.
     moved : callable, optional
         Called with each study that is settled or waits.
     """
@@ -39,14 +37,14 @@ class Drain:
         self,
         desk: Desk,
         tally: Tally,
-        by: Hands | None = None,
-        tell: Callable[[AwayError], None] | None = None,
+        by: Hands,
+        tell: Callable[[AwayError], None],
         moved: Callable[[Work], None] | None = None,
     ) -> None:
         self._tally = tally
         self._moved = moved or (lambda _: None)
-        self._breakers = breakers_of(desk, tell or _tell)
-        self._hands = by or hands(desk)
+        self._breakers = breakers_of(desk, tell)
+        self._hands = by
         self._open: AwayError | None = None
         self._again: set[str] = set()
 
@@ -119,7 +117,3 @@ class Drain:
             return True
         self._open = error
         return False
-
-
-def _tell(error: AwayError) -> None:
-    get_run_logger().warning("nothing more is tried there until it answers: %s", error)

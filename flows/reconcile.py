@@ -7,20 +7,22 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas import State
+from prefect.runtime import flow_run
 
 from flows.desk import Desk
-from flows.errors import FlowsError, TransientError, foreseen
+from flows.errors import FlowsError, TransientError
 from flows.ledger.records import StudyOutcome
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.ending import end
-from flows.reconciliation.heal import Healing
+from flows.reconciliation.heal import Healing, healed
 from flows.reconciliation.page import rows, sentence
 from flows.run import recorded_run
 from flows.settings.sites import load_sites
 from flows.shown.alarms import harmless
 from flows.shown.run import renew_and_alarm
+from flows.shown.states import ended
 
-__all__ = ["healed", "reconcile"]
+__all__ = ["reconcile"]
 
 
 @task(name="heal study", task_run_name="study {label}", persist_result=False)
@@ -43,7 +45,7 @@ def reconcile(site: str, heal: bool = True) -> State[Any] | None:
         Whether anything is mended; without it, all is only found and recorded.
     """
     sites = load_sites(only=site)
-    with recorded_run(sites, site, "reconciliation") as (desk, tally):
+    with recorded_run(sites, site, "reconciliation", flow_run.id) as (desk, tally):
         try:
             desk.check()
             result = reconciled(desk, sites.names, _heal if heal else None)
@@ -54,21 +56,7 @@ def reconcile(site: str, heal: bool = True) -> State[Any] | None:
             get_run_logger().info("%s: %s", site, sentence(result))
             _publish(desk, result)
             renew_and_alarm(desk, tally, "reconciliation", busy=True)
-        return tally.ending()
-
-
-@foreseen("a study could not be mended")
-def healed(healing: Healing) -> StudyOutcome | None:
-    """Mend a study.
-
-    Raises
-    ------
-    TransientError
-        An end is away: the next reconciliation finds it again.
-    TerminalError
-        A person must act first.
-    """
-    return healing()
+        return ended(tally)
 
 
 def _heal(work: str, healing: Healing) -> StudyOutcome | FlowsError | None:

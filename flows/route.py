@@ -15,13 +15,15 @@ from flows.desk import Desk
 from flows.drain import Drain
 from flows.early import load_early
 from flows.errors import FlowsError, TransientError, foreseen
-from flows.hands import task_runner
 from flows.leases import LIVE
 from flows.ledger.records import Trigger
 from flows.look import Look
-from flows.run import Tally, recorded_run
+from flows.run import recorded_run
 from flows.settings.sites import load_sites
 from flows.shown.run import Shown, alarm_of_held, shown
+from flows.shown.states import ended
+from flows.tally import Tally
+from flows.tasks import hands, task_runner
 from flows.withdrawal import withdraw_forsaken
 
 _PAUSE = 1.0
@@ -48,19 +50,22 @@ def route(site: str, trigger: Trigger = "manual", linger: int = 0) -> State[Any]
         Seconds, from when the run was due, for which it goes on looking: rings within them are answered by this run.
     """
     sites = load_sites(only=site)
-    with recorded_run(sites, site, trigger) as (desk, tally), shown(desk, tally, trigger, sites.site(site).busy) as run:
+    with (
+        recorded_run(sites, site, trigger, flow_run.id) as (desk, tally),
+        shown(desk, tally, trigger, sites.site(site).busy) as run,
+    ):
         try:
             _drain(desk, tally, trigger, run, linger)
         except TransientError as error:
             tally.stops(error)
         get_run_logger().info("%s: %s", site, tally.said)
-        return tally.ending()
+        return ended(tally)
 
 
 def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) -> None:
     """Look and move, until there is nothing left and no more is expected."""
     desk.check_key()
-    drain = Drain(desk, tally, tell=run.stopped, moved=run.moved)
+    drain = Drain(desk, tally, hands(desk), run.stopped, run.moved)
     drain.begin()
     look = Look(desk, thorough=trigger != "doorbell")
     known: tuple[int, str] | None = None

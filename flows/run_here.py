@@ -9,8 +9,8 @@ from prefect.settings import PREFECT_API_URL
 from flows.desk import Desk
 from flows.errors import FlowsError, NotBegunError, SitesError, TransientError
 from flows.route import route
-from flows.run import WAITING
 from flows.settings.sites import load_sites
+from flows.shown.states import WAITING
 from flows.terminal import once
 
 __all__ = ["run_here"]

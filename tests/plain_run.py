@@ -11,8 +11,8 @@ from flows.drain import Drain
 from flows.errors import AwayError
 from flows.hands import plainly
 from flows.look import Look
-from flows.run import Tally
 from flows.settings.sites import load_sites
+from flows.tally import Tally
 
 __all__ = ["run"]
 

@@ -20,7 +20,8 @@ from flows.errors import AwayError
 from flows.hands import plainly
 from flows.look import Look
 from flows.orthanc import Attempts, Orthanc
-from flows.run import Tally
+from flows.shown.states import ended
+from flows.tally import Tally
 from tests.faulty import BUSY, FULL, Fault, faulty
 from tests.hospital import Place, all_is_there, counts
 from tests.orthanc_server import OrthancServer
@@ -150,7 +151,7 @@ def test_an_end_that_goes_away_for_longer_than_a_run_waits_costs_one_study_and_n
             place.cloud.start()
         assert len(opened) == 1
         assert (len(tally.waiting), {type(error) for error in tally.errors}) == (3, {AwayError})
-        ending = tally.ending()
+        ending = ended(tally)
         assert ending
         assert (ending.name, ending.is_failed()) == ("Waiting", False)
     assert place.balance().in_flight == 12

@@ -20,12 +20,12 @@ from pydicom.uid import UID
 
 from deployments.demo import studies
 from deployments.demo.prefects import PrefectServer, prefect_environment
-from flows import backfill as room
 from flows import breaker
 from flows.archive.criteria import Criteria, patients_in
+from flows.archive.pace import Pace, move_all, why_it_ended, works
 from flows.archive.plan import FATES, plan
 from flows.archive.window import Window
-from flows.backfill import Pace, backfill, move_all, works
+from flows.backfill import backfill
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError, TerminalError, TransientError
@@ -33,8 +33,8 @@ from flows.hands import plainly
 from flows.inventory import Work
 from flows.ledger import lineage
 from flows.look import Look
-from flows.run import Tally
 from flows.study import move
+from flows.tally import Tally
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts
 from tests.test_away import quick_desk
@@ -219,7 +219,7 @@ def test_what_a_wider_selection_names_of_an_archive_is_for_a_backfill(place: Pla
 
 
 def test_a_backfill_lets_the_live_route_go_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr("flows.archive.pace._LOOK_AGAIN", 0.01)
     place.receive([*ct(1, 1, "20170101"), *ct(1, 2, "20170102")])
     told: list[str] = []
     with place.desk() as desk, place.desk() as other:
@@ -369,7 +369,7 @@ def test_prefect_is_given_names_of_lists_and_no_more(place: Place, monkeypatch: 
     monkeypatch.setenv("ENTWASH_SITES", str(path))
     place.receive(archive())
     left: list[dict[str, Any]] = []
-    monkeypatch.setattr(room, "create_table_artifact", lambda **what: left.append(what))
+    monkeypatch.setattr("flows.backfill.create_table_artifact", lambda **what: left.append(what))
 
     backfill.fn("north", patients="trial-a", descriptions="heads")
     (table,) = left
@@ -415,11 +415,11 @@ def test_the_flow_runs_under_prefect_which_keeps_nothing_of_a_patient(place: Pla
 def test_a_backfill_says_why_it_ended(place: Place) -> None:
     with place.desk() as desk:
         pace, tally = Pace(desk, ALWAYS), Tally("north")
-        assert room.why_it_ended(tally, pace) == "All that was meant was tried."
+        assert why_it_ended(tally, pace) == "All that was meant was tried."
         pace.is_over = True
-        assert room.why_it_ended(tally, pace).startswith("The window closed")
+        assert why_it_ended(tally, pace).startswith("The window closed")
         tally.stops(TransientError("the cloud is away"))
-        assert room.why_it_ended(tally, pace).startswith("Something waits or failed")
+        assert why_it_ended(tally, pace).startswith("Something waits or failed")
 
 
 # The command

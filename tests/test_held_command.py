@@ -19,14 +19,14 @@ from pydicom.dataset import Dataset
 from typer.testing import Result
 
 from deployments.demo import studies
-from flows import hands
+from flows import tasks
 from flows.drain import Drain
 from flows.errors import TransientError
 from flows.inventory import find_work
 from flows.ledger import lineage
-from flows.run import Tally, Waits
 from flows.shown import table
 from flows.study import move
+from flows.tally import Tally, Waits
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts, emptied
 
@@ -419,12 +419,12 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
         told.append(label)
         return SimpleNamespace(result=lambda **_: Waits(TransientError("it will be tried again")))
 
-    monkeypatch.setattr(hands, "move_study", moved)
+    monkeypatch.setattr(tasks, "move_study", moved)
     with held.desk(profile=str(own)) as desk:
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
         table.publish(desk, tally, 1.0)
-        Drain(desk, Tally("north")).move([work])
+        Drain(desk, Tally("north"), tasks.hands(desk), told.append).move([work])
 
     (outcome,) = tally.outcomes
     assert (outcome.status, outcome.study_instance_uid) == ("held", work.source_uid)

@@ -6,20 +6,19 @@ import gc
 import logging
 import threading
 import time
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from deployments.demo import studies
-from flows import drain, route
-from flows.drain import Drain
+from flows import route
 from flows.hands import plainly
 from flows.inventory import find_work
 from flows.look import Look
-from flows.run import Tally, loaded_for_good
+from flows.run import loaded_for_good
 from flows.study import move
+from flows.tally import Tally
 from tests.hospital import Place, counts
 from tests.ledgers import release
 
@@ -63,13 +62,12 @@ def test_there_are_news_when_something_was_announced_or_released_since(place: Pl
 def test_what_becomes_stable_while_a_run_lingers_is_moved_before_it_ends(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in (route, drain):
-        monkeypatch.setattr(room, "get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr(route, "get_run_logger", lambda: logging.getLogger("test"))
     place.receive(FIRST)
     with place.desk() as desk:
         for work in find_work(desk, set()):
             move(desk, work)
-        monkeypatch.setattr(route, "Drain", partial(Drain, by=plainly(desk)))
+        monkeypatch.setattr(route, "hands", plainly)
         tally = Tally("north")
         told: list[int] = []
         monkeypatch.setattr(route, "alarm_of_held", lambda tally: told.append(len(tally.outcomes)))

@@ -19,13 +19,14 @@ from flows.desk import Desk
 from flows.errors import TransientError
 from flows.inventory import find_work
 from flows.ledger import lineage
-from flows.run import Tally
 from flows.settings.hours import Hours
 from flows.shown import page, table
 from flows.shown import run as shown
+from flows.shown.noted import note_reconciliation
 from flows.shown.page import renew
 from flows.shown.run import Shown
 from flows.study import move
+from flows.tally import Tally
 from tests.hospital import Place
 from tests.test_one_run import two_visits
 
@@ -136,7 +137,7 @@ def test_what_a_reconciliation_found_stands_on_the_page(place: Place, desk: Desk
     assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
     assert "- last reconciliation: never" in left[-1]["markdown"]
 
-    page.note_reconciliation(desk, 2)
+    note_reconciliation(desk, 2)
     renew(desk, "schedule", busy=True)
 
     with lineage.connect(desk.ledger.directory) as tables:
@@ -152,7 +153,7 @@ def test_a_run_that_renews_the_page_beside_a_reconciliation_leaves_its_note(
 ) -> None:
     def publish(**one: Any) -> None:
         left.append(one)
-        page.note_reconciliation(desk, 3)
+        note_reconciliation(desk, 3)
 
     monkeypatch.setattr(page, "create_markdown_artifact", publish)
     renew(desk, "schedule", busy=True)

@@ -29,13 +29,12 @@ from flows.ledger import lineage
 from flows.ledger.book import Ledger
 from flows.ledger.records import RunStarted, StudyOutcome
 from flows.orthanc import StudyAtSite
-from flows.reconcile import healed
 from flows.reconciliation import cloud, compare, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.ending import end
-from flows.reconciliation.heal import Healing
-from flows.run import Tally
+from flows.reconciliation.heal import Healing, healed
 from flows.study import move
+from flows.tally import Tally
 from tests.hospital import Place, ask, counts, files_of
 from tests.ledgers import outcome
 

@@ -11,17 +11,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flows.archive.criteria import Criteria, patients_in
+from flows.archive.pace import Pace, move_all, works
 from flows.archive.plan import plan
-from flows.archive.window import Window
-from flows.backfill import Pace, move_all, window_of, works
+from flows.archive.window import Window, window_of
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError
 from flows.hands import plainly
-from flows.run import Tally, recorded_run
+from flows.run import recorded_run
 from flows.settings.patterns import checked_pattern
 from flows.settings.selectionrow import Modality
 from flows.settings.sites import Sites, load_sites
+from flows.tally import Tally
 from flows.terminal import messages
 
 __all__ = ["run"]

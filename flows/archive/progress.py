@@ -9,9 +9,9 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.desk import Desk
 from flows.inventory import Work
-from flows.run import Tally
 from flows.shown.alarms import harmless
 from flows.shown.run import renew_and_alarm
+from flows.tally import Tally
 
 __all__ = ["Progress"]
 

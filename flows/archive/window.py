@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-__all__ = ["Window"]
+from flows.errors import SitesError
+
+__all__ = ["Window", "window_of"]
 
 _FORM = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
@@ -50,3 +52,18 @@ class Window:
             return timedelta(0)
         opens = datetime.combine(at.date(), self.opens, at.tzinfo)
         return (opens if opens > at else opens + timedelta(days=1)) - at
+
+
+def window_of(text: str) -> Window:
+    """Read a window of the day.
+
+    Raises
+    ------
+    SitesError
+        It is none.
+    """
+    try:
+        return Window.of(text)
+    except ValueError as error:
+        problem = str(error)
+    raise SitesError(f"window {problem}")

@@ -13,8 +13,9 @@ from flows.held.studies import HeldStudy
 from flows.inventory import find_work
 from flows.ledger.book import Ledger
 from flows.ledger.records import Release
-from flows.run import Tally, recorded_run
+from flows.run import recorded_run
 from flows.settings.sites import Sites
+from flows.tally import Tally
 
 __all__ = ["account", "check_text", "record", "try_now"]
 

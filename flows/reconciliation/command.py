@@ -54,9 +54,9 @@ def reconcile(
 
 
 def _reconciled(site: str, path: Path | None, *, heal: bool) -> Reconciled:
-    from flows.reconcile import healed  # noqa: PLC0415 - Prefect takes a second to load
-    from flows.reconciliation.compare import reconciled  # noqa: PLC0415 - as above
+    from flows.reconciliation.compare import reconciled  # noqa: PLC0415 - as for all that asks a hospital
     from flows.reconciliation.ending import end  # noqa: PLC0415 - as above
+    from flows.reconciliation.heal import healed  # noqa: PLC0415 - as above
     from flows.run import recorded_run  # noqa: PLC0415 - as above
     from flows.settings.sites import load_sites  # noqa: PLC0415 - as above
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flows.desk import Desk
 from flows.errors import LedgerError
 from flows.reconciliation.compare import Reconciled
-from flows.run import Tally
-from flows.shown.page import note_reconciliation
+from flows.shown.noted import note_reconciliation
+from flows.tally import Tally
 
 __all__ = ["end"]
 

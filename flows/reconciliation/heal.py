@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from flows.desk import Desk
-from flows.errors import GoneError
+from flows.errors import GoneError, foreseen
 from flows.inventory import Inventory, Work, as_seen, record_seen, tokens
 from flows.ledger.records import DELETED, Difference, Instance, StudyOutcome
 from flows.orthanc import StudyAtSite
@@ -22,7 +22,7 @@ from flows.outcome import Attempt
 from flows.reconciliation.inventories import Inventories
 from flows.study import move
 
-__all__ = ["HEALED_ALONE", "Healing", "heals"]
+__all__ = ["HEALED_ALONE", "Healing", "healed", "heals"]
 
 HEALED_ALONE = frozenset({"not-in-cloud", "not-taken-up", "in-flight-gone"})
 """Kinds of differences that nobody has to be asked about, unless there is a reason."""
@@ -47,6 +47,20 @@ def heals(desk: Desk, inventories: Inventories, differences: Iterable[Difference
             yield work, partial(_moved, desk, inventories, inventory, study, found)
         elif work in amiss:
             yield work, partial(_seen_again, desk, study, amiss[work])
+
+
+@foreseen("a study could not be mended")
+def healed(healing: Healing) -> StudyOutcome | None:
+    """Mend a study.
+
+    Raises
+    ------
+    TransientError
+        An end is away: the next reconciliation finds it again.
+    TerminalError
+        A person must act first.
+    """
+    return healing()
 
 
 def _seen_again(desk: Desk, study: StudyAtSite, instances: int) -> None:

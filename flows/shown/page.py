@@ -7,72 +7,25 @@ whole ledger, so the nightly reconciliation counts them, which has all night.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-import duckdb
 from prefect.artifacts import create_markdown_artifact
 
-from flows import notes
 from flows.breaker import opened_at
 from flows.desk import Desk
-from flows.errors import LedgerError
-from flows.ledger import lineage
 from flows.ledger.lineage import Balance
 from flows.ledger.records import Trigger
 from flows.ledger.standing import Standing
+from flows.shown.noted import Compared, Note, leave, noted
 
-__all__ = ["Compared", "Note", "note_reconciliation", "noted", "rendered", "renew"]
+__all__ = ["rendered", "renew"]
 
 RENEWED_AFTER: Final = timedelta(minutes=15)
 """How old a page may be before a run that did nothing renews it."""
 
 _LATELY: Final = timedelta(days=7)
-_PENDING: Final = """
-    SELECT sum(targets)::BIGINT AS targets, min(oldest_since) AS since
-    FROM pending_by_site WHERE site = ? AND project = ?
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """What the page knows from one run to the next; a copy, and lost without harm. Times are UTC, in ISO 8601.
-
-    Attributes
-    ----------
-    renewed, rang : str
-        When the page was renewed, and when a doorbell last started a run; "" if never.
-    """
-
-    renewed: str = ""
-    rang: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """What a reconciliation leaves for the page, in a note of its own: runs go on meanwhile, and write theirs.
-
-    Attributes
-    ----------
-    at : str
-        When it ended, UTC, in ISO 8601; "" if there was none.
-    differences : int
-        What it found and left for a person or for the next.
-    pending : int
-        References that waited for their target then.
-    pending_since : str
-        Since when the oldest of them.
-    """
-
-    at: str = ""
-    differences: int = 0
-    pending: int = 0
-    pending_since: str = ""
-
-
-_Noted = TypeVar("_Noted", Note, Compared)
 
 
 @dataclass(frozen=True)
@@ -105,8 +58,7 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
         The site's balance, of all its studies; None where it was not time.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    path = _path(desk, f"{desk.site}.json")
-    note = noted(path, Note)
+    note = noted(desk, Note)
     if trigger == "doorbell":
         note = replace(note, rang=now.isoformat())
     is_time = busy or _is_older(note.renewed, now, RENEWED_AFTER)
@@ -125,44 +77,12 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
                 found=standing.found(now - _LATELY),
                 breakers={end: at.astimezone(UTC).replace(tzinfo=None) for end, at in opened_at(desk).items()},
                 rang=_time(note.rang),
-                compared=noted(_path(desk, _compared_note(desk)), Compared),
+                compared=noted(desk, Compared),
             )
         create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
     if trigger == "doorbell" or is_time:
-        notes.leave(path, asdict(note))
+        leave(desk, note)
     return balance
-
-
-def note_reconciliation(desk: Desk, differences: int) -> None:
-    """Note for the page that a reconciliation ended and what it left, with the number of references that wait.
-
-    Raises
-    ------
-    LedgerError
-        The tables cannot be read, or the note cannot be written.
-    """
-    try:
-        with lineage.connect(desk.ledger.directory) as tables:
-            (row,) = lineage.rows(tables, _PENDING, [desk.site, desk.project])
-    except duckdb.Error as error:
-        problem = type(error).__name__
-        raise LedgerError(f"the references that wait could not be counted ({problem})") from None
-    targets, since = row["targets"], row["since"]
-    found = Compared(
-        at=datetime.now(UTC).replace(tzinfo=None).isoformat(),
-        differences=differences,
-        pending=targets or 0,
-        pending_since=since.isoformat() if since else "",
-    )
-    notes.leave(_path(desk, _compared_note(desk)), asdict(found))
-
-
-def noted(path: Path, kind: type[_Noted]) -> _Noted:
-    """Return what was noted last; an empty note if there is none that can be read."""
-    try:
-        return kind(**notes.left(path))
-    except TypeError:
-        return kind()
 
 
 def rendered(facts: _Facts) -> str:
@@ -254,14 +174,6 @@ _SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (
     _finding,
     _compared,
 )
-
-
-def _compared_note(desk: Desk) -> str:
-    return f"{desk.site}.compared.json"  # no site has a dot in its name
-
-
-def _path(desk: Desk, name: str) -> Path:
-    return desk.ledger.directory / ".pages" / name
 
 
 def _is_older(then: str, now: datetime, age: timedelta) -> bool:

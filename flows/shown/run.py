@@ -21,11 +21,11 @@ from flows.desk import Desk
 from flows.errors import AwayError
 from flows.inventory import Work
 from flows.ledger.records import Trigger
-from flows.run import Tally, counted
 from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
 from flows.shown.table import publish
+from flows.tally import Tally, counted
 
 __all__ = ["Shown", "alarm_of_held", "renew_and_alarm", "shown"]
 

@@ -11,7 +11,7 @@ from prefect.artifacts import create_table_artifact
 from flows.desk import Desk
 from flows.inventory import Work
 from flows.ledger.records import StudyOutcome
-from flows.run import Tally, counted
+from flows.tally import Tally, counted
 
 __all__ = ["publish"]
 

@@ -1,0 +1,40 @@
+"""How a run or a study's task ends, as Prefect shows it: what waits is not failed, and not simply completed either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.client.schemas import State
+from prefect.states import Completed
+
+from flows.ledger.records import StudyOutcome
+from flows.tally import Result, Tally, Waits
+
+__all__ = ["WAITING", "ended", "told"]
+
+WAITING = "Waiting"
+"""The state of a run, or of a study's task, that left something in flight for which nobody has to act."""
+
+
+def ended(tally: Tally) -> State[Any] | None:
+    """Return the state that a run ends in: `Waiting` if it left something for which nobody has to act.
+
+    Raises
+    ------
+    TerminalError
+        A person must act: the run is to be seen as failed.
+    """
+    said = tally.why_it_waits()
+    return Completed(name=WAITING, message=said) if said else None
+
+
+def told(label: str, result: Result) -> Result | State[Result]:
+    """Say in the run's log what became of a study; one that was not settled here shows as that."""
+    if isinstance(result, Waits):
+        return Completed(name=WAITING, message=str(result.error), data=result)
+    if not isinstance(result, StudyOutcome):
+        return Completed(name="Elsewhere", message="another worker moves the study", data=result)
+    said = f"{result.status} ({result.reason})" if result.reason else result.status
+    get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, result.source_instances, result.seconds)
+    return result
