@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -44,14 +45,15 @@ class Place:
             Key.generate(key)
         settings = "".join(f'{name} = "{value}"\n' for name, value in ({"name": "test"} | project).items())
         path = self.folder / "sites.toml"
-        path.write_text(
+        whole = path.with_name(f"{path.name}.{threading.get_ident()}")
+        whole.write_text(
             f'[cloud]\nurl = "{self.cloud.url}"\nusername = "{USERNAME}"\npassword_env = "ENTWASH_CLOUD_PASSWORD"\n'
             f"[project]\n{settings}[selection]\n{self.selection}\n"
             f'[sites.north]\nurl = "{self.hospital.url}"\nusername = "{USERNAME}"\n'
             f'password_env = "ENTWASH_TEST_PASSWORD"\nkey_file = "{key.name}"\nstable_age = {self.stable_age}\n'
             f"{self.site}\n"
         )
-        return path
+        return whole.replace(path)  # at once: some tests run at a place twice at the same time
 
     def desk(self, **project: str) -> Desk:
         """Lay out the desk of a new run."""
