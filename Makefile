@@ -4,7 +4,7 @@ PYTHON ?= python3
 STATE ?= .demo
 DATA ?=
 FOLDERS ?=
-JOBS ?= 2
+JOBS ?= 3
 MARKDOWN ?=
 ORTHANC ?=
 

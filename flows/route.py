@@ -108,17 +108,20 @@ def _rounds(linger: int) -> Iterator[bool]:
 def _load_early(desk: Desk, *, thorough: bool) -> None:
     """Load what arrived of studies that are not stable yet, if the site wants it; what fails comes with its study."""
     try:
-        count = _left_early(desk, thorough=thorough)
+        left, withdrawn = _left_early(desk, thorough=thorough)
     except FlowsError as error:
         get_run_logger().warning("%s: nothing more leaves early in this run: %s", desk.site, error)
         return
-    if count:
-        get_run_logger().info("%s: %d instances left before their studies are stable", desk.site, count)
+    if left:
+        get_run_logger().info("%s: instances that left before their studies are stable: %d", desk.site, left)
+    if withdrawn:
+        said = "%s: instances withdrawn from the cloud, because their study did not come to an end: %d"
+        get_run_logger().warning(said, desk.site, withdrawn)
 
 
 @foreseen("instances could not leave early")
-def _left_early(desk: Desk, *, thorough: bool) -> int:
-    count = load_early(desk) if desk.release == "instance" else 0
-    if thorough:
-        withdraw_forsaken(desk)  # whatever the site wants by now: what left while it wanted it may be there
-    return count
+def _left_early(desk: Desk, *, thorough: bool) -> tuple[int, int]:
+    """Return how many left, and how many that had left were withdrawn."""
+    left = load_early(desk) if desk.release == "instance" else 0
+    # Whatever the site wants by now: what left while it wanted it may be there.
+    return left, withdraw_forsaken(desk) if thorough else 0

@@ -106,7 +106,7 @@ class Tally:
         """Say in a line what the run did."""
         studies = f"{counted(self.studies)} settled"
         waiting = f", {len(self.waiting):,} in flight" if self.waiting else ""
-        return f"{studies}{waiting}: {self.loaded:,} instances loaded, {self.held:,} stay at the hospital"
+        return f"{studies}{waiting}; instances: {self.loaded:,} loaded, {self.held:,} kept at the hospital"
 
     def why_it_waits(self) -> str:
         """Say why the run left something for which nobody has to act; "" if it did not.

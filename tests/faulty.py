@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from tests.orthanc_server import OrthancServer
 FULL = (500, b'{"HttpStatus": 500, "OrthancStatus": 11, "OrthancError": "The file storage is full"}')
 BUSY = (503, b"busy")
 
-Fault = Callable[["Faulty", str, str], tuple[int, bytes] | None]
-"""Tell what a request gets instead of the Orthanc's answer, by method and path; None if it is passed on."""
+Fault = Callable[["Faulty", str, str], tuple[int, bytes] | float | None]
+"""Tell what a request gets instead of the Orthanc's answer, by method and path; None if it is passed on at once, and
+seconds if it is passed on after them."""
 
 
 @dataclass
@@ -38,7 +40,10 @@ class Faulty:
             answer = self.fault(self, method, path)
             self.refused += answer is not None
             self.posted += answer is None and (method, path) == ("POST", "/instances")
-            return answer
+        if isinstance(answer, float):
+            time.sleep(answer)
+            return None
+        return answer
 
 
 @contextmanager

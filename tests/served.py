@@ -26,6 +26,11 @@ class Site:
     prefect: PrefectServer
     worker: Worker
     folder: Path
+    variables: dict[str, str]
+
+    def another_worker(self) -> Worker:
+        """Return a second worker of the pool; whoever starts it says that it is not the only one."""
+        return Worker("north", self.prefect, self.folder, self.variables, name="north-2")
 
     def receive(self, *files: bytes) -> None:
         """Store files as a modality does."""
@@ -112,4 +117,4 @@ def served(folder: Path, *, stable_age: int, sweep_seconds: int, linger_seconds:
             )
             variables = {"ENTWASH_SITES": str(folder / "sites.toml"), "ENTWASH_PASSWORD": _PASSWORD}
             with Worker("north", prefect, folder, variables) as worker:
-                yield Site(hospital, cloud, prefect, worker, folder)
+                yield Site(hospital, cloud, prefect, worker, folder, variables)

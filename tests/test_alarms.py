@@ -25,13 +25,15 @@ from deployments.automations import SettingError, automations, bring
 from deployments.demo import studies
 from deployments.demo.servers import PrefectServer
 from flows.settings.hours import Hours
-from tests.hospital import PASSWORDS, Place, emptied, passwords_in_the_environment
+from tests.faulty import FULL, faulty
+from tests.hospital import PASSWORDS, Place, all_is_there, emptied, passwords_in_the_environment
 from tests.ledgers import delivery, outcome, seen
 from tests.mailbox import Mailbox, mailbox
 from tests.orthanc_server import OrthancServer
 
 ROOT = Path(__file__).resolve().parents[1]
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 3, rows=16)]
+OTHER = [studies.to_bytes(image) for image in studies.ct(2, 1, 1, 3, rows=16)]
 PHOTOGRAPH = [instance.data for instance in studies.south() if instance.modality == "OT"]
 SILENT_SECONDS = 10
 PATIENCE = 60.0
@@ -179,6 +181,19 @@ def test_a_silent_hospital_is_told_once(station: Station, site: Place) -> None:
     assert len(station.called.by("is silent")) == 1
 
 
+def test_studies_that_no_doorbell_announced_are_told(station: Station, site: Place) -> None:
+    site.receive(CT)
+    station.run(site, "schedule")  # the first look at a hospital misses no ring
+    assert not station.called.by("doorbells")
+    site.receive(OTHER)
+    station.run(site, "schedule")
+
+    text = station.called.wait("doorbells")
+
+    assert text.splitlines()[0] == "Entwash: doorbells of north are lost"
+    assert "north: studies that no doorbell announced 1." in text
+
+
 def test_a_held_study_is_told_with_its_code_and_once_an_hour(station: Station, site: Place) -> None:
     site.receive(PHOTOGRAPH)
     station.run(site, "doorbell")
@@ -207,16 +222,20 @@ def test_a_ledger_that_does_not_balance_is_told(station: Station, site: Place) -
     assert "studies that do not balance 1, instances that are not proven to be in the cloud 2." in text
 
 
-def test_an_opened_breaker_is_told(station: Station) -> None:
-    code = (
-        "from prefect import flow\nfrom flows.shown.alarms import alarm\n"
-        "@flow\ndef one():\n    alarm('north', 'breaker-opened', end='cloud', code='disk-full')\none()"
-    )
-    station.python("-c", code)
+def test_a_cloud_that_is_full_opens_its_breaker_and_that_is_told(station: Station, site: Place) -> None:
+    site.receive(CT)
+    sites = site.folder / "sites.toml"
+    with faulty(site.cloud, lambda _, method, path: FULL if (method, path) == ("POST", "/instances") else None) as full:
+        sites.write_text(sites.read_text().replace(site.cloud.url, full.url))
+        station.run(site, "doorbell")
 
     text = station.called.wait("has stopped")
 
-    assert "north: the breaker of cloud opened (disk-full)." in text
+    assert "north: the breaker of cloud opened (full)." in text
+    assert site.balance().in_flight == len(CT)
+    site.write_sites()
+    station.run(site, "schedule")
+    assert all_is_there(site, len(CT))
 
 
 def test_whoever_is_called_by_mail_reads_the_same(station: Station) -> None:

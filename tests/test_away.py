@@ -19,16 +19,17 @@ from flows.drain import Drain
 from flows.errors import AwayError
 from flows.hands import plainly
 from flows.look import Look
-from flows.orthanc import Attempts, Orthanc
+from flows.orthanc import Attempts, Orthanc, wire
 from flows.shown.states import ended
 from flows.tally import Tally
-from tests.faulty import BUSY, FULL, Fault, faulty
+from tests.faulty import BUSY, FULL, Fault, Faulty, faulty
 from tests.hospital import Place, all_is_there, counts
 from tests.orthanc_server import OrthancServer
 from tests.plain_run import run
 
 IMAGES = 40
 QUICK = Attempts(pauses=(0.0, 0.05, 0.1))
+PAUSES = breaker._PAUSES
 
 
 @pytest.fixture(autouse=True)
@@ -59,13 +60,13 @@ def run_at(place: Place) -> tuple[Tally, list[AwayError]]:
         return run(desk)
 
 
-def run_before(place: Place, end: str, fault: Fault) -> tuple[Tally, list[AwayError], int]:
+def run_before(place: Place, end: str, fault: Fault, attempts: Attempts = QUICK) -> tuple[Tally, list[AwayError], int]:
     """Do a run in which hospital or cloud fails now and then; tell how often it did."""
     orthanc: OrthancServer = getattr(place, end)
     section = "cloud" if end == "cloud" else "sites.north"
     with (
         faulty(orthanc, fault) as amiss,
-        Orthanc(orthanc.server(section=section, url=amiss.url), attempts=QUICK) as client,
+        Orthanc(orthanc.server(section=section, url=amiss.url), attempts=attempts) as client,
         place.desk() as desk,
     ):
         before = replace(desk, cloud=client) if end == "cloud" else replace(desk, hospital=client)
@@ -88,24 +89,56 @@ def test_an_end_that_refuses_every_tenth_request_costs_no_study(place: Place, en
     assert all_is_there(place, IMAGES)
 
 
-def test_a_cloud_that_goes_away_in_the_middle_of_a_study_is_waited_for(place: Place) -> None:
+@pytest.mark.parametrize(("seconds", "attempts", "pauses"), [(3, QUICK, (0.2,)), (60, Attempts(), PAUSES)])
+def test_a_cloud_that_goes_away_in_the_middle_of_a_study_is_waited_for(
+    place: Place, seconds: int, attempts: Attempts, pauses: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For longer than a request is put; and for a minute, with all times as they are."""
+    monkeypatch.setattr(breaker, "_PAUSES", pauses)
     place.receive([*visit(1), *visit(2)])
 
     def away() -> None:
         wait(lambda: counts(place.cloud) > IMAGES // 4)
         place.cloud.stop()
-        time.sleep(3)  # longer than the attempts of one request
+        time.sleep(seconds)
         place.cloud.start()
 
     thread = threading.Thread(target=away)
     thread.start()
     try:
-        tally, opened, _ = run_before(place, "cloud", lambda *_: None)
+        tally, opened, _ = run_before(place, "cloud", lambda *_: None, attempts)
     finally:
         thread.join()
     assert [error.section for error in opened] == ["cloud"]
     assert (len(tally.outcomes), tally.errors) == (2, [])
     assert all_is_there(place, 2 * IMAGES)
+
+
+@pytest.mark.parametrize("end", ["hospital", "cloud"])
+def test_an_end_that_is_slow_costs_time_and_nothing_else(place: Place, end: str) -> None:
+    place.receive(visit(1, 8))
+    tally, opened, waited = run_before(place, end, lambda *_: 0.2)
+    assert waited > 8
+    assert (len(tally.outcomes), tally.errors, opened) == (1, [], [])
+    assert all_is_there(place, 8)
+
+
+@pytest.mark.parametrize("end", ["hospital", "cloud"])
+def test_an_answer_that_comes_too_late_is_asked_for_again_and_nothing_comes_twice(
+    place: Place, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored after nobody waited for it any more, and stored again meanwhile, is there once."""
+    monkeypatch.setattr(wire, "READ_SECONDS", 0.5)
+    place.receive(visit(1, 20))
+
+    def late(amiss: Faulty, _: str, path: str) -> float | None:
+        bulk = path.endswith("/file") or path == "/instances"
+        return 1.0 if bulk and amiss.asked % 5 == 0 else None
+
+    tally, opened, waited = run_before(place, end, late)
+    assert waited > 1
+    assert (len(tally.outcomes), tally.errors, opened) == (1, [], [])
+    assert all_is_there(place, 20)
 
 
 def test_a_cloud_that_stays_away_leaves_everything_in_flight_and_the_next_run_brings_it(

@@ -408,7 +408,7 @@ def test_the_flow_runs_under_prefect_which_keeps_nothing_of_a_patient(place: Pla
         assert text.encode() not in kept + done.stderr + done.stdout
     assert b"trial-a" in kept
     assert b"what a backfill would do" in kept
-    assert b"**north**, backfill: 1 study settled: 3 instances loaded, 0 stay at the hospital, in 0.0 h. All" in kept
+    assert b"**north**, backfill: 1 study settled; instances: 3 loaded, 0 kept at the hospital, in 0.0 h. All" in kept
     assert b"site-north" in kept
 
 

@@ -17,12 +17,13 @@ from flows.archive import progress
 from flows.archive.progress import Progress
 from flows.desk import Desk
 from flows.errors import TransientError
-from flows.inventory import find_work
+from flows.inventory import Work, find_work
 from flows.ledger import lineage
+from flows.ledger.records import FoundBy, Trigger
 from flows.settings.hours import Hours
 from flows.shown import page, table
 from flows.shown import run as shown
-from flows.shown.noted import note_reconciliation
+from flows.shown.noted import Note, leave, note_reconciliation
 from flows.shown.page import renew
 from flows.shown.run import Shown
 from flows.study import move
@@ -73,7 +74,7 @@ def test_the_page_tells_balance_holds_and_how_studies_were_found(
     assert balance
     assert (balance.source_instances, balance.loaded, balance.held, balance.balanced) == (4, 3, 1, True)
     assert one["key"] == "site-north"
-    assert "**north** balances: 1 instances held, 0 in flight." in one["description"]
+    assert "**north** balances. Instances: 1 held, 0 in flight." in one["description"]
     assert "| all | 2 | 4 | 3 | 1 | 0 | 0 | balances |" in one["markdown"]
     assert "| `burned-in-risk` | 1 |" in one["markdown"]
     assert "- oldest study in flight: none" in one["markdown"]
@@ -118,6 +119,32 @@ def test_a_doorbell_is_remembered_though_the_page_is_young(desk: Desk, left: lis
     assert len(left) == 1
     renew(desk, "schedule", busy=True)
     assert "started: 0 minutes ago" in left[-1]["markdown"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "found_by", "rang", "unrung"),
+    [
+        ("schedule", "feed", None, 1),
+        ("schedule", "feed", 20, 1),
+        ("schedule", "feed", 5, 0),  # it came between two runs, and its ring starts the next one
+        ("doorbell", "feed", None, 0),
+        ("manual", "feed", None, 0),
+        ("schedule", "sweep", 5, 1),
+        ("manual", "sweep", None, 1),
+        ("schedule", "first-look", None, 0),
+        ("schedule", "retry", None, 0),
+    ],
+)
+def test_what_no_doorbell_announced_is_counted_apart(
+    desk: Desk, trigger: Trigger, found_by: FoundBy, rang: int | None, unrung: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown, "create_progress_artifact", lambda *_: None)
+    if rang is not None:
+        at = datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=rang)
+        leave(desk, Note(rang=at.isoformat()))
+    run = Shown("north")
+    run.found([Work("", "", "work", "snapshot", "1.2", 1, found_by=found_by)])
+    assert run.unrung(desk, trigger) == unrung
 
 
 def test_a_note_that_cannot_be_read_is_written_anew(desk: Desk, left: list[dict[str, Any]]) -> None:
@@ -188,7 +215,7 @@ def test_a_backfill_shows_now_and_then_how_far_it_is_and_tells_of_a_held_study_o
     shows.show("All that was meant was tried.")
 
     said = [one["markdown"] for one in left if one["key"] == "backfill-north--progress"]
-    done = "**north**, backfill: 2 studies settled: 3 instances loaded, 1 stay at the hospital, in 0.0 h."
+    done = "**north**, backfill: 2 studies settled; instances: 3 loaded, 1 kept at the hospital, in 0.0 h."
     all_tried = "All that was meant was tried."
     assert said == [f"{done} It goes on.", f"{done} {all_tried}", f"{done} {all_tried}"]
     assert [one["key"] for one in left].count("site-north") == 3

@@ -124,10 +124,31 @@ def test_a_run_that_is_cancelled_in_the_middle_of_a_study_loses_and_doubles_noth
     assert site.in_cloud() == 620
 
 
+def test_what_one_worker_of_a_pool_had_begun_when_it_died_another_one_brings_to_its_end(site: Site) -> None:
+    wait(site.is_resting)
+    other = site.another_worker()
+    other.start(clear=False)
+    try:
+        site.receive(*(studies.to_bytes(image) for image in studies.ct(1, 7, 1, 300, rows=16)))
+        wait(lambda: site.in_cloud() > 630, pause=0.005)
+        (moves,) = (int(run["infrastructure_pid"].rpartition(":")[2]) for run in site.runs("RUNNING"))
+        (busy,) = (one for one in (site.worker, other) if moves in one.process.family())
+        busy.kill()
+        assert 630 < site.in_cloud() < 920
+
+        site.prefect.clear_runs("north")  # left alone, the slot is free in five minutes
+        wait(lambda: site.balanced(920))
+    finally:
+        other.stop()
+        site.worker.start()
+
+    assert site.in_cloud() == 920
+
+
 @case(105)
 def test_nothing_of_a_patient_is_in_what_prefect_keeps(site: Site) -> None:
     site.receive(*(instance.data for instance in studies.south()))
-    wait(lambda: site.balanced(620 + 17))
+    wait(lambda: site.balanced(920 + 17))
     site.prefect.stop()  # what is in its memory goes to its database
 
     kept = b"".join(path.read_bytes() for path in site.prefect.home.rglob("*") if path.is_file())

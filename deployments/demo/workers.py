@@ -27,6 +27,8 @@ class Worker(Startable):
         Where its log goes.
     environment
         ENTWASH_SITES and the variables that the sites file names.
+    name
+        What Prefect and its log call it; as the pool without it.
     """
 
     def __init__(
@@ -36,15 +38,17 @@ class Worker(Startable):
         folder: Path,
         environment: Mapping[str, str],
         *,
+        name: str = "",
         registry: Path | None = None,
     ) -> None:
+        name = name or pool
         self.pool = pool
         self.server = server
         # the server's own password stays with the server
         shared = {name: value for name, value in server.environment.items() if "SERVER_API_AUTH" not in name}
         command = [sys.executable, "-m", "prefect", "worker", "start"]
         self.process = Process(
-            f"worker {pool}",
+            f"worker {name}",
             [
                 *command,
                 "--pool",
@@ -52,13 +56,13 @@ class Worker(Startable):
                 "--type",
                 "process",
                 "--name",
-                pool,
+                name,
                 "--install-policy",
                 "never",
                 "--limit",
                 "1",
             ],
-            folder / f"worker-{pool}.log",
+            folder / f"worker-{name}.log",
             environment={**shared, "ENTWASH_HOME": str(CHECKOUT), **environment},
             registry=registry,
         )

@@ -15,10 +15,11 @@ from prefect.events import emit_event
 
 __all__ = ["Kind", "alarm", "harmless"]
 
-Kind = Literal["held", "unbalanced", "breaker-opened", "arrived", "resting"]
-"""What happened: something of this run is held; the ledger of the site does not balance; a breaker opened; studies that
-are new or changed were found; nothing is expected of the hospital at this hour. The last two ring at nobody: an
-automation that hears neither of them nor the doorbell calls the hospital silent."""
+Kind = Literal["held", "unbalanced", "breaker-opened", "unrung", "arrived", "resting"]
+"""What happened: something of this run is held; the ledger of the site does not balance; a breaker opened; studies
+were found that no doorbell announced; studies that are new or changed were found; nothing is expected of the hospital
+at this hour. The last two ring at nobody: an automation that hears neither of them nor the doorbell calls the hospital
+silent."""
 
 
 def alarm(site: str, kind: Kind, **counts: int | str) -> bool:

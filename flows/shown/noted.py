@@ -6,7 +6,7 @@ A reconciliation has a note of its own: runs go on meanwhile, and write theirs.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,7 +17,10 @@ from flows.desk import Desk
 from flows.errors import LedgerError
 from flows.ledger import lineage
 
-__all__ = ["Compared", "Note", "leave", "note_reconciliation", "noted"]
+__all__ = ["Compared", "Note", "heard_lately", "leave", "note_reconciliation", "noted"]
+
+LATELY: Final = timedelta(minutes=15)
+"""Longer than a run that a doorbell started lingers: whoever still hears rings started one within this time."""
 
 _PENDING: Final = """
     SELECT sum(targets)::BIGINT AS targets, min(oldest_since) AS since
@@ -86,6 +89,12 @@ def note_reconciliation(desk: Desk, differences: int) -> None:
         pending_since=since.isoformat() if since else "",
     )
     leave(desk, found)
+
+
+def heard_lately(desk: Desk) -> bool:
+    """Tell whether a doorbell started a run within the last :data:`LATELY`: doorbells reach Prefect, then."""
+    rang, now = noted(desk, Note).rang, datetime.now(UTC).replace(tzinfo=None)
+    return bool(rang) and now - datetime.fromisoformat(rang) < LATELY
 
 
 def leave(desk: Desk, note: Note | Compared) -> None:

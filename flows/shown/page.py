@@ -93,7 +93,8 @@ def rendered(facts: _Facts) -> str:
 def _headline(facts: _Facts) -> str:
     total = facts.total
     said = "balances" if total.balanced else "**does not balance**"
-    return f"**{facts.site}** {said}: {total.held} instances held, {total.in_flight} in flight. {_clock(facts.now)} UTC"
+    instances = f"Instances: {total.held:,} held, {total.in_flight:,} in flight."
+    return f"**{facts.site}** {said}. {instances} {_clock(facts.now)} UTC"
 
 
 def _balance(facts: _Facts) -> Iterator[str]:

@@ -6,6 +6,7 @@ All of it is for people alone. A Prefect server that refuses any of it makes no 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +25,7 @@ from flows.ledger.records import Trigger
 from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
+from flows.shown.noted import heard_lately
 from flows.shown.table import publish
 from flows.tally import Tally, counted
 
@@ -45,6 +47,7 @@ class Shown:
     def __init__(self, site: str) -> None:
         self.site = site
         self.new = 0
+        self._found: Counter[str] = Counter()
         self._began = 0.0
         self._ended = 0.0
         self._studies = 0
@@ -63,6 +66,7 @@ class Shown:
         """Name the run by what it found, and begin to show its progress."""
         self._began = self._began or time.monotonic()
         self.new += sum(1 for work in works if work.found_by != "retry")
+        self._found.update(work.found_by for work in works)
         self._studies += len(works)
         self._instances += sum(work.instances for work in works)
         with harmless("the run's name"):
@@ -83,6 +87,14 @@ class Shown:
         """Tell that a breaker opened: whoever is called need not wait for the end of the run."""
         get_run_logger().warning("nothing more is tried there until it answers: %s", error)
         alarm(self.site, "breaker-opened", end=error.section, code="full" if error.full else "away")
+
+    def unrung(self, desk: Desk, trigger: Trigger) -> int:
+        """Count the studies that no doorbell announced.
+
+        That is what the inventory alone had, and what the schedule read in the feed while no doorbell was heard.
+        """
+        told = trigger == "schedule" and not heard_lately(desk)
+        return self._found["sweep"] + (self._found["feed"] if told else 0)
 
     def over(self) -> None:
         """Show that all is done that could be done."""
@@ -122,6 +134,8 @@ def shown(desk: Desk, tally: Tally, trigger: Trigger, busy: Hours) -> Iterator[S
         renew_and_alarm(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting or tally.errors))
         if run.new:
             alarm(run.site, "arrived", studies=run.new)
+            if unrung := run.unrung(desk, trigger):
+                alarm(run.site, "unrung", studies=unrung)
         elif trigger == "schedule" and not busy.include(datetime.now().astimezone()):
             alarm(run.site, "resting")
 
