@@ -63,12 +63,14 @@ class Display:
 
     def results(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write the table of sites and patients."""
-        table = Table(title="From the lineage tables", title_justify="left", caption_justify="left")
-        for heading in ("site", "patient", "modalities"):
-            table.add_column(heading)
-        for heading in ("studies", "instances in", "loaded", "held", "references checked", "seconds"):
-            table.add_column(heading, justify="right")
-        table.add_column("held because")
+        table = Table(title="From the lineage tables", title_justify="left", padding=0)
+        table.caption, table.caption_justify = "in, loaded, held: instances; links: references that the gate followed", "left"
+        table.add_column("site", overflow="fold")
+        table.add_column("patient", no_wrap=True)  # what does not fit at 80 columns is folded, a pseudonym never
+        table.add_column("modalities", overflow="fold")
+        for heading in ("studies", "in", "loaded", "held", "links", "s"):
+            table.add_column(heading, justify="right", overflow="fold")
+        table.add_column("held because", overflow="fold")
         for row in rows:
             numbers = [row[name] for name in ("studies", "source", "loaded", "held", "edges")]
             table.add_row(
