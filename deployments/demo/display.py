@@ -63,8 +63,13 @@ class Display:
 
     def results(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write the table of sites and patients."""
-        table = Table(title="From the lineage tables", title_justify="left", padding=0)
-        table.caption, table.caption_justify = "in, loaded, held: instances; links: references that the gate followed", "left"
+        table = Table(
+            title="From the lineage tables",
+            title_justify="left",
+            caption="in, loaded, held: instances; links: references that the gate followed",
+            caption_justify="left",
+            padding=0,
+        )
         table.add_column("site", overflow="fold")
         table.add_column("patient", no_wrap=True)  # what does not fit at 80 columns is folded, a pseudonym never
         table.add_column("modalities", overflow="fold")
