@@ -4,7 +4,7 @@ PYTHON ?= python3
 STATE ?= .demo
 DATA ?=
 FOLDERS ?=
-JOBS ?= 3
+JOBS ?= 2
 MARKDOWN ?=
 ORTHANC ?=
 
