@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 
 from deployments.demo import studies
 from flows import route
+from flows.desk import Desk
 from flows.hands import plainly
 from flows.inventory import find_work
 from flows.look import Look
+from flows.orthanc import Attempts, Orthanc
 from flows.run import loaded_for_good
 from flows.study import move
 from flows.tally import Tally
@@ -85,6 +88,34 @@ def test_what_becomes_stable_while_a_run_lingers_is_moved_before_it_ends(
     assert told == [1]
     assert took < SECONDS
     assert [outcome.status for outcome in tally.outcomes] == ["loaded"]
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_nothing_leaves_early_while_the_cloud_is_away(
+    place: Place, is_away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr(route, "hands", plainly)
+    tried: list[Any] = []
+
+    def early(desk: Desk) -> int:
+        tried.append(desk)
+        return 0
+
+    monkeypatch.setattr(route, "load_early", early)
+    with (
+        place.desk(release="instance") as desk,
+        Orthanc(place.cloud.server(), attempts=Attempts(pauses=(0.0,))) as cloud,
+    ):
+        tally = Tally("north")
+        if is_away:
+            place.cloud.stop()
+        try:
+            route._drain(replace(desk, cloud=cloud), tally, "doorbell", Unseen(), 0)  # type: ignore[arg-type]
+        finally:
+            if is_away:
+                place.cloud.start()
+    assert (len(tried), len(tally.errors)) == ((0, 1) if is_away else (1, 0))
 
 
 def test_what_is_loaded_when_a_run_begins_is_left_alone_until_it_ends() -> None:
