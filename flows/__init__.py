@@ -43,6 +43,7 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     the flow in this process, without a worker          run_here
     what was there before the site was connected        backfill, archive, archive.command
     backfill: which studies it means, what it would do  archive.criteria, archive.plan
+    backfill: these, moved one after the other          archive.work
     backfill: when it may work, and whom it lets go     archive.window, archive.pace
     backfill: without Prefect                           archive.here
     backfill: how far it is, in Prefect                 archive.progress
@@ -54,8 +55,9 @@ Data goes one way: extract, anonymize, gate, load, verify, record. What is asked
     reconciliation: its page, and the command           reconciliation.page, reconciliation.command
     what a person sees of a run: name, progress, end    shown, shown.run
     seen in Prefect: how a run and a task end           shown.states
-    seen in Prefect: a run's table, a site's page       shown.table, shown.page, shown.noted
+    seen in Prefect: a run's table, a site's page       shown.table, shown.page
     seen in Prefect: events that may call somebody      shown.alarms
+    what page and alarms know from run to run           shown.remembered
     held studies: what is held, and its page            held, held.studies, held.page  tables/advice.toml
     held studies: what stands in the source             held.source
     held studies: trying again, and the commands        held.release, held.command

@@ -16,10 +16,11 @@ from prefect.client.schemas import State
 from prefect.runtime import flow_run
 
 from flows.archive.criteria import Criteria, patients_in
-from flows.archive.pace import Pace, move_all, why_it_ended, works
+from flows.archive.pace import Pace
 from flows.archive.plan import plan
 from flows.archive.progress import Progress
 from flows.archive.window import window_of
+from flows.archive.work import move_all, why_it_ended, works_of
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError
@@ -27,7 +28,7 @@ from flows.run import recorded_run
 from flows.settings.sites import Site, listed, load_sites
 from flows.shown.run import Shown
 from flows.shown.states import ended
-from flows.tasks import hands, task_runner
+from flows.tasks import as_tasks, task_runner
 
 __all__ = ["backfill"]
 
@@ -87,10 +88,10 @@ def backfill(
         return None
     with recorded_run(sites, site, "backfill", flow_run.id) as (desk, tally):
         pace, progress = Pace(desk, hours), Progress(desk, tally)
-        drain = Drain(desk, tally, hands(desk), Shown(site).stopped, progress.moved)
+        drain = Drain(desk, tally, by=as_tasks(desk), tell=Shown(site).stopped, moved=progress.moved)
         said = "It ended too soon: see the run's log."
         try:
-            move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
+            move_all(desk, drain, tally, pace.paced(works_of(desk, criteria)))
             said = why_it_ended(tally, pace)
         finally:
             get_run_logger().info("%s: %s. %s", site, tally.said, said)

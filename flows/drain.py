@@ -26,7 +26,7 @@ class Drain:
     tally : Tally
         Where it is counted.
     by : callable
-        Who moves them.
+        Who moves the studies: :mod:`flows.hands`, :mod:`flows.tasks`.
     tell : callable
         Called with the error when a breaker opens.
     moved : callable, optional
@@ -37,6 +37,7 @@ class Drain:
         self,
         desk: Desk,
         tally: Tally,
+        *,
         by: Hands,
         tell: Callable[[AwayError], None],
         moved: Callable[[Work], None] | None = None,

@@ -12,20 +12,20 @@ from flows.inventory import Work, is_settled
 from flows.study import move
 from flows.tally import Elsewhere, Result, Waits
 
-__all__ = ["Hands", "moved", "plainly"]
+__all__ = ["Hands", "in_this_process", "move_if_ours"]
 
 Hands: TypeAlias = Callable[[deque[Work]], Iterator[tuple[Work, object]]]
 """Take works from the queue until it is empty, and give each back with its result, or with what went wrong."""
 
 
-def plainly(desk: Desk) -> Hands:
+def in_this_process(desk: Desk) -> Hands:
     """Return who does the work in this process without Prefect."""
 
     def each(queue: deque[Work]) -> Iterator[tuple[Work, object]]:
         while queue:
             work = queue.popleft()
             try:
-                yield work, moved(desk, work)
+                yield work, move_if_ours(desk, work)
             except FlowsError as error:
                 yield work, error
 
@@ -33,7 +33,7 @@ def plainly(desk: Desk) -> Hands:
 
 
 @foreseen("a study stays in flight: it failed")
-def moved(desk: Desk, work: Work) -> Result:
+def move_if_ours(desk: Desk, work: Work) -> Result:
     """Move a study, unless somebody else moves it or has settled it since it was found.
 
     Raises

@@ -147,7 +147,9 @@ class Look:
             # What they call stable is, however young.
             page = self._desk.hospital.changes(max(0, last - RECENT))
             announced = {change.orthanc_id for change in page.rows}
-        by: FoundBy = "sweep" if self._was else "first-look"
+        # Under other settings, such as an earlier `live_from`, what is found was never to be announced.
+        is_known = self._was is not None and self._was.swept_settings == self._settings
+        by: FoundBy = "sweep" if is_known else "first-look"
         self._open = 0
         found = self._inventory.works(self._settled_down(announced), lambda is_new: by if is_new else "retry")
         self._inventory.forget_overdue()

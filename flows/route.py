@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from flows.settings.sites import load_sites
 from flows.shown.run import Shown, alarm_of_held, shown
 from flows.shown.states import ended
 from flows.tally import Tally
-from flows.tasks import hands, task_runner
+from flows.tasks import as_tasks, task_runner
 from flows.withdrawal import withdraw_forsaken
 
 _PAUSE = 1.0
@@ -50,9 +50,10 @@ def route(site: str, trigger: Trigger = "manual", linger: int = 0) -> State[Any]
         Seconds, from when the run was due, for which it goes on looking: rings within them are answered by this run.
     """
     sites = load_sites(only=site)
+    row = sites.site(site)
     with (
         recorded_run(sites, site, trigger, flow_run.id) as (desk, tally),
-        shown(desk, tally, trigger, sites.site(site).busy) as run,
+        shown(desk, tally, trigger, row.busy, doorbell=row.doorbell) as run,
     ):
         try:
             _drain(desk, tally, trigger, run, linger)
@@ -65,7 +66,7 @@ def route(site: str, trigger: Trigger = "manual", linger: int = 0) -> State[Any]
 def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) -> None:
     """Look and move, until there is nothing left and no more is expected."""
     desk.check_key()
-    drain = Drain(desk, tally, hands(desk), run.stopped, run.moved)
+    drain = Drain(desk, tally, by=as_tasks(desk), tell=run.stopped, moved=run.moved)
     drain.begin()
     look = Look(desk, thorough=trigger != "doorbell")
     known: tuple[int, str] | None = None
@@ -106,22 +107,32 @@ def _rounds(linger: int) -> Iterator[bool]:
 
 
 def _load_early(desk: Desk, *, thorough: bool) -> None:
-    """Load what arrived of studies that are not stable yet, if the site wants it; what fails comes with its study."""
-    try:
-        left, withdrawn = _left_early(desk, thorough=thorough)
-    except FlowsError as error:
-        get_run_logger().warning("%s: nothing more leaves early in this run: %s", desk.site, error)
-        return
-    if left:
-        get_run_logger().info("%s: instances that left before their studies are stable: %d", desk.site, left)
-    if withdrawn:
+    """Load what arrived of studies that are not stable yet, if the site wants it, and withdraw what was forsaken since.
+
+    What fails comes with its study, or is tried by the next run.
+    """
+    said = "%s: instances that left before their studies are stable: %d"
+    _told(desk, said, "nothing more leaves early in this run", _left_early)
+    if thorough:
         said = "%s: instances withdrawn from the cloud, because their study did not come to an end: %d"
-        get_run_logger().warning(said, desk.site, withdrawn)
+        _told(desk, said, "what was forsaken is not withdrawn in this run", _withdrawn)
+
+
+def _told(desk: Desk, said: str, failed: str, does: Callable[[Desk], int]) -> None:
+    try:
+        count = does(desk)
+    except FlowsError as error:
+        get_run_logger().warning("%s: %s: %s", desk.site, failed, error)
+    else:
+        if count:
+            get_run_logger().info(said, desk.site, count)
 
 
 @foreseen("instances could not leave early")
-def _left_early(desk: Desk, *, thorough: bool) -> tuple[int, int]:
-    """Return how many left, and how many that had left were withdrawn."""
-    left = load_early(desk) if desk.release == "instance" else 0
-    # Whatever the site wants by now: what left while it wanted it may be there.
-    return left, withdraw_forsaken(desk) if thorough else 0
+def _left_early(desk: Desk) -> int:
+    return load_early(desk) if desk.release == "instance" else 0
+
+
+@foreseen("instances could not be withdrawn")
+def _withdrawn(desk: Desk) -> int:
+    return withdraw_forsaken(desk)  # whatever the site wants by now: what left while it wanted it may be there

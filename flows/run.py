@@ -1,4 +1,4 @@
-"""A run: recorded at its beginning and end."""
+"""Around a run: its beginning and end recorded, and what is loaded for good kept out of the collector's looks."""
 
 from __future__ import annotations
 

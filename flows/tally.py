@@ -40,7 +40,7 @@ class Tally:
     errors: list[FlowsError] = field(default_factory=list)
     untold: Counter[str] = field(default_factory=Counter)
     """Studies that were held, by their commonest code, and of which nobody was told yet."""
-    _forgotten: Counter[str] = field(default_factory=Counter)
+    _forgotten: Counter[str] = field(default_factory=Counter, init=False)
 
     def counts(self, work: Work, result: object) -> None:
         """Count a study by what became of it; whatever is no result is what went wrong."""
@@ -108,22 +108,18 @@ class Tally:
         waiting = f", {len(self.waiting):,} in flight" if self.waiting else ""
         return f"{studies}{waiting}; instances: {self.loaded:,} loaded, {self.held:,} kept at the hospital"
 
-    def why_it_waits(self) -> str:
-        """Say why the run left something for which nobody has to act; "" if it did not.
+    @property
+    def terminal(self) -> FlowsError | None:
+        """Return the first error for which a person must act."""
+        return next((error for error in self.errors if not isinstance(error, TransientError)), None)
 
-        Raises
-        ------
-        TerminalError
-            A person must act: the run is to be seen as failed.
-        """
+    @property
+    def left(self) -> str:
+        """Say how many studies the run left and why, by the gravest error; nothing if there was none."""
         if not self.errors:
             return ""
-        terminal = next((error for error in self.errors if not isinstance(error, TransientError)), None)
-        waiting = f"{len(self.waiting)} studies of {self.site} wait for the next run. " if self.waiting else ""
-        said = f"{waiting}{terminal or self.errors[0]}"
-        if terminal:
-            raise TerminalError(said)
-        return said
+        waiting = f"{self.site} leaves {counted(len(self.waiting))} to the next run. " if self.waiting else ""
+        return f"{waiting}{self.terminal or self.errors[0]}"
 
 
 def counted(studies: int) -> str:

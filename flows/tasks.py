@@ -18,13 +18,13 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.desk import Desk
 from flows.errors import foreseen
-from flows.hands import Hands, moved
+from flows.hands import Hands, move_if_ours
 from flows.inventory import Work
 from flows.settings.sites import load_sites
-from flows.shown.states import told
+from flows.shown.states import shown_as
 from flows.tally import Result
 
-__all__ = ["hands", "task_runner"]
+__all__ = ["as_tasks", "task_runner"]
 
 _SCHEDULER = "ENTWASH_DASK_SCHEDULER"
 _AT_ONCE = 32
@@ -40,7 +40,7 @@ def task_runner() -> TaskRunner[Any]:
     return ThreadPoolTaskRunner(max_workers=1)
 
 
-def hands(desk: Desk) -> Hands:
+def as_tasks(desk: Desk) -> Hands:
     """Return who does the work of a run at this desk."""
     return _cluster(desk) if os.environ.get(_SCHEDULER) else _here(desk)
 
@@ -71,19 +71,19 @@ def _cluster(desk: Desk) -> Hands:
 @task(name="move study", task_run_name="study {label}", persist_result=False)
 def move_study(label: str, desk: Desk, work: Work) -> Result | State[Result]:
     """Move one study; `label` is how it ends that Prefect calls it by."""
-    return told(label, moved(desk, work))
+    return shown_as(label, move_if_ours(desk, work))
 
 
 @task(name="move study", task_run_name="study {label}", persist_result=False)
 def move_study_on_cluster(label: str, site: str, run_id: str, work: Work) -> Result | State[Result]:
     """Move one study at a desk of its own: in another process, or on another machine."""
-    return told(label, _moved_elsewhere(site, run_id, work))
+    return shown_as(label, _moved_elsewhere(site, run_id, work))
 
 
 @foreseen("a study stays in flight: it failed")
 def _moved_elsewhere(site: str, run_id: str, work: Work) -> Result:
     with Desk.open(load_sites(only=site), site, run_id) as desk:
-        return moved(desk, work)
+        return move_if_ours(desk, work)
 
 
 def _result(future: PrefectFuture[Any]) -> object:

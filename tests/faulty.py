@@ -16,9 +16,16 @@ from tests.orthanc_server import OrthancServer
 FULL = (500, b'{"HttpStatus": 500, "OrthancStatus": 11, "OrthancError": "The file storage is full"}')
 BUSY = (503, b"busy")
 
-Fault = Callable[["Faulty", str, str], tuple[int, bytes] | float | None]
-"""Tell what a request gets instead of the Orthanc's answer, by method and path; None if it is passed on at once, and
-seconds if it is passed on after them."""
+
+@dataclass(frozen=True)
+class Late:
+    """A request is passed on so many seconds later."""
+
+    seconds: float
+
+
+Fault = Callable[["Faulty", str, str], tuple[int, bytes] | Late | None]
+"""Tell what a request gets instead of the Orthanc's answer, by method and path; None if it is passed on."""
 
 
 @dataclass
@@ -29,7 +36,7 @@ class Faulty:
     fault: Fault
     url: str = ""
     asked: int = 0
-    refused: int = 0
+    amiss_so_far: int = 0
     posted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -38,10 +45,11 @@ class Faulty:
         with self._lock:
             self.asked += 1
             answer = self.fault(self, method, path)
-            self.refused += answer is not None
-            self.posted += answer is None and (method, path) == ("POST", "/instances")
-        if isinstance(answer, float):
-            time.sleep(answer)
+            is_passed_on = answer is None or isinstance(answer, Late)
+            self.amiss_so_far += answer is not None
+            self.posted += is_passed_on and (method, path) == ("POST", "/instances")
+        if isinstance(answer, Late):
+            time.sleep(answer.seconds)
             return None
         return answer
 

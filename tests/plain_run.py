@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import AwayError
-from flows.hands import plainly
+from flows.hands import in_this_process
 from flows.look import Look
 from flows.settings.sites import load_sites
 from flows.tally import Tally
@@ -20,7 +20,7 @@ __all__ = ["run"]
 def run(desk: Desk) -> tuple[Tally, list[AwayError]]:
     """Do what the flow does, without Prefect; return what became of the studies, and each opening of a breaker."""
     tally, opened = Tally(desk.site), list[AwayError]()
-    drain = Drain(desk, tally, plainly(desk), opened.append)
+    drain = Drain(desk, tally, by=in_this_process(desk), tell=opened.append)
     with suppress(AwayError):
         drain.begin()
         look = Look(desk, thorough=True)

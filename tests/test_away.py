@@ -17,12 +17,12 @@ from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import AwayError
-from flows.hands import plainly
+from flows.hands import in_this_process
 from flows.look import Look
 from flows.orthanc import Attempts, Orthanc, wire
 from flows.shown.states import ended
 from flows.tally import Tally
-from tests.faulty import BUSY, FULL, Fault, Faulty, faulty
+from tests.faulty import BUSY, FULL, Fault, Faulty, Late, faulty
 from tests.hospital import Place, all_is_there, counts
 from tests.orthanc_server import OrthancServer
 from tests.plain_run import run
@@ -70,7 +70,7 @@ def run_before(place: Place, end: str, fault: Fault, attempts: Attempts = QUICK)
         place.desk() as desk,
     ):
         before = replace(desk, cloud=client) if end == "cloud" else replace(desk, hospital=client)
-        return *run(before), amiss.refused
+        return *run(before), amiss.amiss_so_far
 
 
 def wait(what: Callable[[], bool]) -> None:
@@ -89,7 +89,11 @@ def test_an_end_that_refuses_every_tenth_request_costs_no_study(place: Place, en
     assert all_is_there(place, IMAGES)
 
 
-@pytest.mark.parametrize(("seconds", "attempts", "pauses"), [(3, QUICK, (0.2,)), (60, Attempts(), PAUSES)])
+@pytest.mark.parametrize(
+    ("seconds", "attempts", "pauses"),
+    [(3, QUICK, (0.2,)), (60, Attempts(), PAUSES)],
+    ids=["for three seconds", "for a minute"],
+)
 def test_a_cloud_that_goes_away_in_the_middle_of_a_study_is_waited_for(
     place: Place, seconds: int, attempts: Attempts, pauses: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +121,7 @@ def test_a_cloud_that_goes_away_in_the_middle_of_a_study_is_waited_for(
 @pytest.mark.parametrize("end", ["hospital", "cloud"])
 def test_an_end_that_is_slow_costs_time_and_nothing_else(place: Place, end: str) -> None:
     place.receive(visit(1, 8))
-    tally, opened, waited = run_before(place, end, lambda *_: 0.2)
+    tally, opened, waited = run_before(place, end, lambda *_: Late(0.2))
     assert waited > 8
     assert (len(tally.outcomes), tally.errors, opened) == (1, [], [])
     assert all_is_there(place, 8)
@@ -131,9 +135,9 @@ def test_an_answer_that_comes_too_late_is_asked_for_again_and_nothing_comes_twic
     monkeypatch.setattr(wire, "READ_SECONDS", 0.5)
     place.receive(visit(1, 20))
 
-    def late(amiss: Faulty, _: str, path: str) -> float | None:
+    def late(amiss: Faulty, _: str, path: str) -> Late | None:
         bulk = path.endswith("/file") or path == "/instances"
-        return 1.0 if bulk and amiss.asked % 5 == 0 else None
+        return Late(1.0) if bulk and amiss.asked % 5 == 0 else None
 
     tally, opened, waited = run_before(place, end, late)
     assert waited > 1
@@ -174,7 +178,7 @@ def test_an_end_that_goes_away_for_longer_than_a_run_waits_costs_one_study_and_n
     with quick_desk(place) as desk:
         tally = Tally("north")
         opened: list[AwayError] = []
-        drain = Drain(desk, tally, plainly(desk), opened.append)
+        drain = Drain(desk, tally, by=in_this_process(desk), tell=opened.append)
         drain.begin()
         found = Look(desk, thorough=True).find()
         place.cloud.stop()

@@ -22,14 +22,15 @@ from deployments.demo import studies
 from deployments.demo.prefects import PrefectServer, prefect_environment
 from flows import breaker
 from flows.archive.criteria import Criteria, patients_in
-from flows.archive.pace import Pace, move_all, why_it_ended, works
+from flows.archive.pace import Pace
 from flows.archive.plan import FATES, plan
 from flows.archive.window import Window
+from flows.archive.work import move_all, why_it_ended, works_of
 from flows.backfill import backfill
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError, TerminalError, TransientError
-from flows.hands import plainly
+from flows.hands import in_this_process
 from flows.inventory import Work
 from flows.ledger import lineage
 from flows.look import Look
@@ -84,7 +85,7 @@ def moved(place: Place, **criteria: Any) -> Counter[str]:
     """Do what the flow does, without Prefect; return how often each outcome came."""
     with place.desk() as desk:
         pace = Pace(desk, ALWAYS)
-        return Counter(move(desk, work).status for work in pace.paced(works(desk, Criteria(**criteria))))
+        return Counter(move(desk, work).status for work in pace.paced(works_of(desk, Criteria(**criteria))))
 
 
 def rows(place: Place, query: str) -> list[dict[str, Any]]:
@@ -223,7 +224,7 @@ def test_a_backfill_lets_the_live_route_go_first(place: Place, monkeypatch: pyte
     place.receive([*ct(1, 1, "20170101"), *ct(1, 2, "20170102")])
     told: list[str] = []
     with place.desk() as desk, place.desk() as other:
-        paced = Pace(desk, ALWAYS).paced(works(desk, Criteria()))
+        paced = Pace(desk, ALWAYS).paced(works_of(desk, Criteria()))
         move(desk, next(paced))
         arrived, over = threading.Event(), threading.Event()
 
@@ -252,7 +253,7 @@ def test_a_backfill_ends_when_an_end_stays_away_and_leaves_the_rest_for_the_next
     given: list[Work] = []
 
     def until_the_cloud_goes(desk: Desk) -> Iterator[Work]:
-        for work in works(desk, Criteria()):
+        for work in works_of(desk, Criteria()):
             given.append(work)
             if len(given) == 2:
                 place.cloud.stop()
@@ -261,7 +262,7 @@ def test_a_backfill_ends_when_an_end_stays_away_and_leaves_the_rest_for_the_next
     with quick_desk(place) as desk:
         tally = Tally("north")
         try:
-            drain = Drain(desk, tally, by=plainly(desk), tell=lambda _: None)
+            drain = Drain(desk, tally, by=in_this_process(desk), tell=lambda _: None)
             move_all(desk, drain, tally, until_the_cloud_goes(desk))
         finally:
             place.cloud.start()
@@ -309,10 +310,10 @@ def test_a_run_ends_when_its_window_closes_and_the_next_goes_on(place: Place) ->
     times = iter([at(5, 57 + minute) for minute in range(3)] + [at(6)])
     with place.desk() as desk:
         pace = Pace(desk, Window.of("20:00-06:00"), now=lambda: next(times))
-        assert [move(desk, work).status for work in pace.paced(works(desk, Criteria()))] == ["loaded"] * 3
+        assert [move(desk, work).status for work in pace.paced(works_of(desk, Criteria()))] == ["loaded"] * 3
         assert pace.is_over
         closed = Pace(desk, Window.of("20:00-06:00"), now=lambda: at(12))
-        assert list(closed.paced(works(desk, Criteria()))) == []
+        assert list(closed.paced(works_of(desk, Criteria()))) == []
         assert closed.is_over
     assert moved(place) == {"loaded": 1}
 
@@ -325,7 +326,7 @@ def test_a_patient_one_waits_until_the_window_opens(place: Place, monkeypatch: p
     told: list[str] = []
     with place.desk() as desk:
         pace = Pace(desk, Window.of("20:00-06:00"), patiently=True, now=lambda: next(times, at(20)), tell=told.append)
-        assert len(list(pace.paced(works(desk, Criteria())))) == 1
+        assert len(list(pace.paced(works_of(desk, Criteria())))) == 1
         assert not pace.is_over
     assert slept == [60, 30]
     assert told == ["the window is closed; this waits until 20:00 and goes on then"]

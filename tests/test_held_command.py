@@ -424,7 +424,7 @@ def test_a_uid_that_the_profile_retains_is_not_told_to_prefect(held: Place, monk
         (work,) = find_work(desk, set())
         tally = Tally("north", [move(desk, work)], [work])
         table.publish(desk, tally, 1.0)
-        Drain(desk, Tally("north"), tasks.hands(desk), told.append).move([work])
+        Drain(desk, Tally("north"), by=tasks.as_tasks(desk), tell=lambda error: pytest.fail(str(error))).move([work])
 
     (outcome,) = tally.outcomes
     assert (outcome.status, outcome.study_instance_uid) == ("held", work.source_uid)

@@ -15,7 +15,7 @@ import pytest
 from deployments.demo import studies
 from flows import route
 from flows.desk import Desk
-from flows.hands import plainly
+from flows.hands import in_this_process
 from flows.inventory import find_work
 from flows.look import Look
 from flows.orthanc import Attempts, Orthanc
@@ -70,7 +70,7 @@ def test_what_becomes_stable_while_a_run_lingers_is_moved_before_it_ends(
     with place.desk() as desk:
         for work in find_work(desk, set()):
             move(desk, work)
-        monkeypatch.setattr(route, "hands", plainly)
+        monkeypatch.setattr(route, "as_tasks", in_this_process)
         tally = Tally("north")
         told: list[int] = []
         monkeypatch.setattr(route, "alarm_of_held", lambda tally: told.append(len(tally.outcomes)))
@@ -95,7 +95,7 @@ def test_nothing_leaves_early_while_the_cloud_is_away(
     place: Place, is_away: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(route, "get_run_logger", lambda: logging.getLogger("test"))
-    monkeypatch.setattr(route, "hands", plainly)
+    monkeypatch.setattr(route, "as_tasks", in_this_process)
     tried: list[Any] = []
 
     def early(desk: Desk) -> int:
@@ -111,7 +111,7 @@ def test_nothing_leaves_early_while_the_cloud_is_away(
         if is_away:
             place.cloud.stop()
         try:
-            route._drain(replace(desk, cloud=cloud), tally, "doorbell", Unseen(), 0)  # type: ignore[arg-type]
+            route._drain(replace(desk, cloud=cloud), tally, "doorbell", Unseen(), 0)  # type: ignore[arg-type]  # it stands where Prefect would
         finally:
             if is_away:
                 place.cloud.start()

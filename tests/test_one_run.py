@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from anonymizer import folder as anonymizer_folder
 from deployments.demo import studies
 from flows.errors import TerminalError, TransientError
-from flows.hands import moved
+from flows.hands import move_if_ours
 from flows.inventory import find_work
 from flows.ledger import lineage
 from flows.orthanc import Orthanc, client
@@ -241,7 +241,7 @@ def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(place: Place) -> 
     with place.desk() as desk, Amiss(place.hospital.server(section="sites.north"), _fail) as amiss:
         (work,) = find_work(desk, set())
         with pytest.raises(TerminalError, match="ValueError") as caught:
-            moved(replace(desk, hospital=amiss), work)
+            move_if_ours(replace(desk, hospital=amiss), work)
     assert caught.value.__context__ is None
     assert name not in "".join(traceback.format_exception(caught.value))
 

@@ -27,8 +27,8 @@ def as_data() -> list[dict[str, Any]]:
 def test_every_automation_has_its_section() -> None:
     alarms = re.findall(r'^### "(.+)"$', PAGE, re.MULTILINE)
     subjects = [action["subject"] for one in as_data() for action in one["actions"]]
-    assert len(subjects) == len(alarms) == 4
     assert [words for words in alarms if not any(words in subject for subject in subjects)] == []
+    assert [subject for subject in subjects if not any(words in subject for words in alarms)] == []
 
 
 def test_every_event_of_a_run_is_heard_by_an_automation() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -23,8 +23,8 @@ from flows.ledger.records import FoundBy, Trigger
 from flows.settings.hours import Hours
 from flows.shown import page, table
 from flows.shown import run as shown
-from flows.shown.noted import Note, leave, note_reconciliation
 from flows.shown.page import renew
+from flows.shown.remembered import Rang, Renewed, heard_lately, leave, note_reconciliation, noted, now
 from flows.shown.run import Shown
 from flows.study import move
 from flows.tally import Tally
@@ -32,6 +32,7 @@ from tests.hospital import Place
 from tests.test_one_run import two_visits
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 3, rows=16)]
+ALWAYS = Hours(frozenset(range(7)), time.min, time.max)
 HELD = [instance.data for instance in studies.south() if instance.modality == "OT"]
 
 
@@ -50,15 +51,15 @@ def desk(place: Place) -> Iterator[Desk]:
         yield desk
 
 
-def note_of(desk: Desk) -> Path:
-    return desk.ledger.directory / ".pages" / "north.json"
+def note_of(desk: Desk, name: str = "north.json") -> Path:
+    return desk.ledger.directory / ".pages" / name
 
 
 def grown_older(desk: Desk, by: timedelta) -> None:
     """Let the note be from some time ago."""
-    note = json.loads(note_of(desk).read_text())
-    note["renewed"] = (datetime.fromisoformat(note["renewed"]) - by).isoformat()
-    note_of(desk).write_text(json.dumps(note))
+    at = noted(desk, Renewed).at
+    assert at
+    leave(desk, Renewed(at=at - by))
 
 
 def test_the_page_tells_balance_holds_and_how_studies_were_found(
@@ -68,7 +69,8 @@ def test_the_page_tells_balance_holds_and_how_studies_were_found(
     for work in find_work(desk, set()):
         move(desk, work)
 
-    balance = renew(desk, "doorbell", busy=True)
+    leave(desk, Rang(at=now()))
+    balance = renew(desk, busy=True)
 
     (one,) = left
     assert balance
@@ -85,73 +87,102 @@ def test_the_page_tells_balance_holds_and_how_studies_were_found(
 def test_what_is_in_flight_or_wrong_stands_on_the_page(place: Place, desk: Desk, left: list[dict[str, Any]]) -> None:
     place.receive(CT)
     (work,) = find_work(desk, set())
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
     assert "- oldest study in flight: 0 minutes ago" in left[-1]["markdown"]
     outcome = move(desk, work)
     assert outcome.status == "loaded"
     (record,) = (desk.ledger.directory / "studies").glob("2*.parquet")
     record.unlink()
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
     assert "in flight" in left[-1]["description"]
 
 
 def test_a_run_that_did_nothing_renews_the_page_only_when_it_is_old(desk: Desk, left: list[dict[str, Any]]) -> None:
-    assert renew(desk, "schedule", busy=False)
-    assert renew(desk, "schedule", busy=False) is None
+    assert renew(desk, busy=False)
+    assert renew(desk, busy=False) is None
     grown_older(desk, page.RENEWED_AFTER)
-    assert renew(desk, "schedule", busy=False)
+    assert renew(desk, busy=False)
     assert len(left) == 2
 
 
 def test_a_clock_that_was_set_back_does_not_keep_the_page_from_being_renewed(
     desk: Desk, left: list[dict[str, Any]]
 ) -> None:
-    renew(desk, "schedule", busy=False)
+    renew(desk, busy=False)
     grown_older(desk, timedelta(days=-400))
-    assert renew(desk, "schedule", busy=False)
+    assert renew(desk, busy=False)
     assert len(left) == 2
 
 
 def test_a_doorbell_is_remembered_though_the_page_is_young(desk: Desk, left: list[dict[str, Any]]) -> None:
-    renew(desk, "schedule", busy=False)
+    renew(desk, busy=False)
     assert "started: never" in left[-1]["markdown"]
-    renew(desk, "doorbell", busy=False)
+    with shown.shown(desk, Tally("north"), "doorbell", ALWAYS, doorbell=True):
+        assert heard_lately(desk)  # from its beginning, for a run may take long
     assert len(left) == 1
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
     assert "started: 0 minutes ago" in left[-1]["markdown"]
 
 
 @pytest.mark.parametrize(
-    ("trigger", "found_by", "rang", "unrung"),
+    "text", ["{", "[]", '{"at": "x"}', '{"at": 5}', '{"at": "2026-11-27T10:00:00+01:00"}', '{"at": []}']
+)
+def test_a_note_that_cannot_be_read_is_written_anew(desk: Desk, left: list[dict[str, Any]], text: str) -> None:
+    renew(desk, busy=False)
+    for name in ("north.json", "north.rang.json", "north.compared.json"):
+        note_of(desk, name).write_text(text)
+    assert not heard_lately(desk)
+    assert renew(desk, busy=False)
+    assert "started: never" in left[-1]["markdown"]
+    assert "- last reconciliation: never" in left[-1]["markdown"]
+
+
+@pytest.mark.parametrize(("minutes", "is_heard"), [(1, True), (14, True), (16, False), (-60, False)])
+def test_a_doorbell_is_heard_for_a_quarter_of_an_hour_and_never_from_the_future(
+    desk: Desk, minutes: int, is_heard: bool
+) -> None:
+    leave(desk, Rang(at=now() - timedelta(minutes=minutes)))
+    assert heard_lately(desk) == is_heard
+
+
+@pytest.mark.parametrize(
+    ("trigger", "rang", "waited", "found", "unrung"),
     [
-        ("schedule", "feed", None, 1),
-        ("schedule", "feed", 20, 1),
-        ("schedule", "feed", 5, 0),  # it came between two runs, and its ring starts the next one
-        ("doorbell", "feed", None, 0),
-        ("manual", "feed", None, 0),
-        ("schedule", "sweep", 5, 1),
-        ("manual", "sweep", None, 1),
-        ("schedule", "first-look", None, 0),
-        ("schedule", "retry", None, 0),
+        ("schedule", None, 0, ["feed"], 1),
+        ("schedule", 20, 0, ["feed"], 1),
+        ("schedule", 5, 0, ["feed"], 0),  # it came between two runs, and its ring starts the next one
+        ("schedule", 20, 300, ["feed"], 0),  # nobody was there to hear
+        ("doorbell", None, 0, ["feed"], 0),
+        ("manual", None, 0, ["feed"], 0),
+        ("schedule", 20, 0, ["feed", "feed"], 1),  # the second rings while this run works, and waits behind it
+        ("schedule", 5, 0, ["sweep"], 1),
+        ("schedule", 5, 0, ["first-look", "sweep"], 1),
+        ("manual", None, 0, ["sweep"], 1),
+        ("schedule", None, 0, ["first-look", "retry"], 0),
     ],
 )
 def test_what_no_doorbell_announced_is_counted_apart(
-    desk: Desk, trigger: Trigger, found_by: FoundBy, rang: int | None, unrung: int, monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
+    left: list[dict[str, Any]],
+    trigger: Trigger,
+    rang: int | None,
+    waited: int,
+    found: list[FoundBy],
+    unrung: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    due = datetime.now(UTC) - timedelta(seconds=waited)
+    monkeypatch.setattr(shown, "flow_run", SimpleNamespace(id=None, scheduled_start_time=due))
     monkeypatch.setattr(shown, "create_progress_artifact", lambda *_: None)
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(shown, "alarm", lambda _site, kind, **counts: told.append((kind, counts)))
     if rang is not None:
-        at = datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=rang)
-        leave(desk, Note(rang=at.isoformat()))
-    run = Shown("north")
-    run.found([Work("", "", "work", "snapshot", "1.2", 1, found_by=found_by)])
-    assert run.unrung(desk, trigger) == unrung
-
-
-def test_a_note_that_cannot_be_read_is_written_anew(desk: Desk, left: list[dict[str, Any]]) -> None:
-    renew(desk, "doorbell", busy=False)
-    note_of(desk).write_text("{")
-    assert renew(desk, "schedule", busy=False)
-    assert "started: never" in left[-1]["markdown"]
+        leave(desk, Rang(at=now() - timedelta(minutes=rang)))
+    for has_doorbell in (True, False):
+        with shown.shown(desk, Tally("north"), trigger, ALWAYS, doorbell=has_doorbell) as run:
+            for by in found:
+                run.found([Work("", "", "work", "snapshot", "1.2", 1, found_by=by)])
+    assert [counts for kind, counts in told if kind == "unrung"] == ([{"studies": unrung}] if unrung else [])
 
 
 def test_what_a_reconciliation_found_stands_on_the_page(place: Place, desk: Desk, left: list[dict[str, Any]]) -> None:
@@ -160,12 +191,12 @@ def test_what_a_reconciliation_found_stands_on_the_page(place: Place, desk: Desk
     place.receive([studies.to_bytes(dump)])
     for work in find_work(desk, set()):
         move(desk, work)
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
     assert "FROM pending_by_site WHERE site = 'north'" in left[-1]["markdown"]
     assert "- last reconciliation: never" in left[-1]["markdown"]
 
     note_reconciliation(desk, 2)
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
 
     with lineage.connect(desk.ledger.directory) as tables:
         (row,) = lineage.rows(tables, "SELECT sum(targets)::BIGINT AS targets FROM pending_by_site")
@@ -183,8 +214,8 @@ def test_a_run_that_renews_the_page_beside_a_reconciliation_leaves_its_note(
         note_reconciliation(desk, 3)
 
     monkeypatch.setattr(page, "create_markdown_artifact", publish)
-    renew(desk, "schedule", busy=True)
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
+    renew(desk, busy=True)
     assert "- differences that it left: 3" in left[-1]["markdown"]
 
 
@@ -289,7 +320,7 @@ def test_progress_is_told_by_instances_and_not_more_often_than_every_few_seconds
 
 
 def test_the_page_of_a_day_is_of_utc(desk: Desk, left: list[dict[str, Any]]) -> None:
-    renew(desk, "schedule", busy=True)
+    renew(desk, busy=True)
     assert f"{datetime.now(UTC):%Y-%m-%d}" in left[-1]["description"]
 
 
@@ -301,7 +332,7 @@ def test_a_run_that_found_an_end_away_renews_the_page_at_once(
     monkeypatch.setattr(shown, "renew_and_alarm", lambda *_, busy: renewed.append(busy))
     monkeypatch.setattr(shown, "publish", lambda *_: None)
     tally = Tally("north")
-    with shown.shown(desk, tally, "schedule", Hours(frozenset(range(7)), time.min, time.max)):
+    with shown.shown(desk, tally, "schedule", ALWAYS, doorbell=True):
         if error:
             tally.stops(error)
     assert renewed == [error is not None]

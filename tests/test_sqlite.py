@@ -89,4 +89,4 @@ async def _insert(connection: aiosqlite.Connection, gave_up: threading.Event) ->
         except sqlite3.OperationalError:
             gave_up.set()
 
-    await connection._execute(insert)  # type: ignore[no-untyped-call]
+    await connection._execute(insert)  # type: ignore[no-untyped-call]  # aiosqlite says no types here

@@ -45,7 +45,7 @@ class Worker(Startable):
         self.pool = pool
         self.server = server
         # the server's own password stays with the server
-        shared = {name: value for name, value in server.environment.items() if "SERVER_API_AUTH" not in name}
+        shared = {one: value for one, value in server.environment.items() if "SERVER_API_AUTH" not in one}
         command = [sys.executable, "-m", "prefect", "worker", "start"]
         self.process = Process(
             f"worker {name}",

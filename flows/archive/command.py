@@ -54,7 +54,7 @@ def backfill(
 
     Ends with 0 when all that was meant is settled, 1 when something waits, 2 when it could not begin.
     """
-    from flows.archive import here  # noqa: PLC0415 - Prefect takes a second to load
+    from flows.archive import here  # noqa: PLC0415 - pydicom and DuckDB take a second to load
 
     try:
         is_settled = here.run(

@@ -11,13 +11,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flows.archive.criteria import Criteria, patients_in
-from flows.archive.pace import Pace, move_all, works
+from flows.archive.pace import Pace
 from flows.archive.plan import plan
 from flows.archive.window import Window, window_of
+from flows.archive.work import move_all, works_of
 from flows.desk import Desk
 from flows.drain import Drain
 from flows.errors import SitesError
-from flows.hands import plainly
+from flows.hands import in_this_process
 from flows.run import recorded_run
 from flows.settings.patterns import checked_pattern
 from flows.settings.selectionrow import Modality
@@ -79,12 +80,12 @@ def _move(sites: Sites, site: str, criteria: Criteria, window: Window) -> Tally:
         drain = Drain(
             desk,
             tally,
-            by=plainly(desk),
+            by=in_this_process(desk),
             tell=lambda error: messages.print(str(error), markup=False),
             moved=lambda _: progress.update(shown, description=tally.said),
         )
         pace = Pace(desk, window, patiently=True, tell=lambda text: messages.print(f"{site}: {text}", markup=False))
-        move_all(desk, drain, tally, pace.paced(works(desk, criteria)))
+        move_all(desk, drain, tally, pace.paced(works_of(desk, criteria)))
     return tally
 
 

@@ -1,24 +1,18 @@
-"""A backfill's work: what is meant, one study after the other, inside a window of the day and behind the live route."""
+"""The pace of a backfill: inside a window of the day, and behind the live route."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import islice
 
-from flows.archive.criteria import Criteria
 from flows.archive.window import Window
 from flows.desk import Desk
-from flows.drain import Drain
-from flows.errors import TransientError
-from flows.inventory import Inventory, Work
+from flows.inventory import Work
 from flows.leases import LIVE
-from flows.tally import Tally
 
-__all__ = ["Pace", "move_all", "why_it_ended", "works"]
+__all__ = ["Pace"]
 
-_AT_ONCE = 25  # studies that are seen, and so in flight, before they are moved
 _LOOK_AGAIN = 1.0  # seconds, while the live route works
 _LONGEST_SLEEP = 60.0  # seconds: a clock may be set, and a summer may begin
 
@@ -78,42 +72,3 @@ class Pace:
                 self._tell(f"the window is closed; this waits until {self._window.opens:%H:%M} and goes on then")
                 is_told = True
             time.sleep(min(closed or _LOOK_AGAIN, _LONGEST_SLEEP))
-
-
-def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> None:
-    """Move works one by one, until there are no more or an end is away.
-
-    Raises
-    ------
-    TerminalError
-        A person must act first.
-    """
-    try:
-        desk.check_key()
-        drain.begin()
-        for work in works:
-            drain.move([work])
-            tally.forget()
-            if drain.is_stopped:
-                break
-        drain.end()
-    except TransientError as error:
-        tally.stops(error)
-
-
-def works(desk: Desk, criteria: Criteria) -> Iterator[Work]:
-    """Yield what is meant and not settled, and record it as seen a little before its turn comes."""
-    inventory = Inventory(desk, of_all_dates=True)
-    studies = criteria.studies(desk)
-    while batch := list(islice(studies, _AT_ONCE)):
-        inventory.refresh()
-        yield from inventory.works(batch, lambda is_new: "backfill" if is_new else "retry")
-
-
-def why_it_ended(tally: Tally, pace: Pace) -> str:
-    """Say why a backfill ended."""
-    if tally.errors:
-        return "Something waits or failed; the next start goes on from here."
-    if pace.is_over:
-        return "The window closed; the next start goes on from here."
-    return "All that was meant was tried."

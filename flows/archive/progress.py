@@ -47,4 +47,4 @@ class Progress:
         text = f"**{self._desk.site}**, backfill: {self._tally.said}, in {hours:.1f} h. {said}"
         with harmless("the backfill's progress"):
             create_markdown_artifact(key=f"backfill-{self._desk.site}--progress", markdown=text, description=text)
-        renew_and_alarm(self._desk, self._tally, "backfill", busy=True)
+        renew_and_alarm(self._desk, self._tally, busy=True)

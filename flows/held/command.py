@@ -137,7 +137,7 @@ def release(
     Ends with 0 when it is recorded, and with `--now` when it was loaded; 3 when it was held again; 1 when it waits; 2
     when it could not begin.
     """
-    from flows.held.release import account, check_text, record, try_now  # noqa: PLC0415 - Prefect takes a second to load
+    from flows.held.release import account, check_text, record, try_now  # noqa: PLC0415 - pydicom and DuckDB take a second to load
     from flows.ledger.book import Ledger  # noqa: PLC0415 - as above
 
     try:

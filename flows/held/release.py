@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flows.errors import FlowsError, NotBegunError
-from flows.hands import moved
+from flows.errors import NotBegunError
+from flows.hands import in_this_process
 from flows.held.studies import HeldStudy
 from flows.inventory import find_work
 from flows.ledger.book import Ledger
@@ -79,9 +80,7 @@ def try_now(sites: Sites, studies: Sequence[HeldStudy]) -> Tally:
     (site,) = {study.site for study in studies}
     with recorded_run(sites, site, "manual") as (desk, tally):
         desk.check()
-        for work in find_work(desk, set(), only={study.work for study in studies}):
-            try:
-                tally.counts(work, moved(desk, work))
-            except FlowsError as error:
-                tally.waits(work, error)
+        found = find_work(desk, set(), only={study.work for study in studies})
+        for work, result in in_this_process(desk)(deque(found)):
+            tally.counts(work, result)
     return tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.desk import Desk
 from flows.errors import LedgerError
 from flows.reconciliation.compare import Reconciled
-from flows.shown.noted import note_reconciliation
+from flows.shown.remembered import note_reconciliation
 from flows.tally import Tally
 
 __all__ = ["end"]

@@ -89,7 +89,8 @@ class Project(Closed):
 class Site(Closed):
     """Say what is to be known of one hospital: its Orthanc, its key file, its work pool, what a hold holds there.
 
-    `stable_age` is its Orthanc's StableAge, in seconds; `busy` are the hours in which something is expected of it;
+    `stable_age` is its Orthanc's StableAge, in seconds; `busy` are the hours in which something is expected of it,
+    `doorbell` tells whether it rings;
     `release` says whether an instance leaves before its study is stable; `selection` says which of its studies leave at
     all, `live_from` which are old enough to be a backfill's alone; the lists are what a backfill may be narrowed by.
     """
@@ -103,6 +104,7 @@ class Site(Closed):
     release: Release
     stable_age: int
     busy: Hours
+    doorbell: bool
     selection: SelectionRow
     live_from: date | None
     patient_lists: Mapping[str, Path]
@@ -202,6 +204,7 @@ def _sites(form: SitesFile, path: Path, only: str | None) -> Sites:
                 release=row.release or form.project.release,
                 stable_age=row.stable_age,
                 busy=Hours.read(row.busy),
+                doorbell=row.doorbell,
                 selection=_selection(form, row),
                 live_from=row.live_from,
                 patient_lists={of: beside(path.parent, file) for of, file in row.patient_lists.items()},

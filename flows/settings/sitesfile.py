@@ -122,6 +122,7 @@ class SiteRow(ServerRow):
     release: Release | None = None  # likewise
     stable_age: Annotated[int, Field(ge=0, le=86400)] = 60  # seconds; Orthanc's own default
     busy: Annotated[str, AfterValidator(_hours)] = "mon-fri 07:00-19:00"
+    doorbell: bool = True
     selection: SelectionRow | None = None  # the one of the whole file, where nothing is said
     live_from: date | None = None  # StudyDate
     patient_lists: Mapping[_Name, _Text] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ whole ledger, so the nightly reconciliation counts them, which has all night.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,16 +16,15 @@ from prefect.artifacts import create_markdown_artifact
 from flows.breaker import opened_at
 from flows.desk import Desk
 from flows.ledger.lineage import Balance
-from flows.ledger.records import Trigger
 from flows.ledger.standing import Standing
-from flows.shown.noted import Compared, Note, leave, noted
+from flows.shown.remembered import Compared, Rang, Renewed, is_recent, leave, noted, now
 
 __all__ = ["rendered", "renew"]
 
 RENEWED_AFTER: Final = timedelta(minutes=15)
 """How old a page may be before a run that did nothing renews it."""
 
-_LATELY: Final = timedelta(days=7)
+_WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,11 @@ class _Facts:
     compared: Compared
 
 
-def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
+def renew(desk: Desk, *, busy: bool) -> Balance | None:
     """Renew the page of a site, if it is time.
 
     Parameters
     ----------
-    trigger : str
-        What woke the run.
     busy : bool
         Whether the run had something to do: then it is always time.
 
@@ -57,32 +54,25 @@ def renew(desk: Desk, trigger: Trigger, *, busy: bool) -> Balance | None:
     Balance or None
         The site's balance, of all its studies; None where it was not time.
     """
-    now = datetime.now(UTC).replace(tzinfo=None)
-    note = noted(desk, Note)
-    if trigger == "doorbell":
-        note = replace(note, rang=now.isoformat())
-    is_time = busy or _is_older(note.renewed, now, RENEWED_AFTER)
-    balance = None
-    if is_time:
-        note = replace(note, renewed=now.isoformat())
-        with Standing(desk.ledger.directory, desk.site, desk.project) as standing:
-            balance = standing.balance()
-            facts = _Facts(
-                site=desk.site,
-                now=now,
-                today=standing.balance(now.date()),
-                total=balance,
-                oldest_in_flight=standing.oldest_in_flight(),
-                held=standing.held(),
-                found=standing.found(now - _LATELY),
-                breakers={end: at.astimezone(UTC).replace(tzinfo=None) for end, at in opened_at(desk).items()},
-                rang=_time(note.rang),
-                compared=noted(desk, Compared),
-            )
-        create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
-    if trigger == "doorbell" or is_time:
-        leave(desk, note)
-    return balance
+    if not busy and is_recent(noted(desk, Renewed).at, RENEWED_AFTER):
+        return None
+    at = now()
+    with Standing(desk.ledger.directory, desk.site, desk.project) as standing:
+        facts = _Facts(
+            site=desk.site,
+            now=at,
+            today=standing.balance(at.date()),
+            total=standing.balance(),
+            oldest_in_flight=standing.oldest_in_flight(),
+            held=standing.held(),
+            found=standing.found(at - _WEEK),
+            breakers={end: since.astimezone(UTC).replace(tzinfo=None) for end, since in opened_at(desk).items()},
+            rang=noted(desk, Rang).at,
+            compared=noted(desk, Compared),
+        )
+    create_markdown_artifact(key=f"site-{desk.site}", markdown=rendered(facts), description=_headline(facts))
+    leave(desk, Renewed(at=at))
+    return facts.total
 
 
 def rendered(facts: _Facts) -> str:
@@ -116,9 +106,9 @@ def _waiting(facts: _Facts) -> Iterator[str]:
     yield "## What waits"
     yield ""
     yield f"- oldest study in flight: {_since(facts.oldest_in_flight, facts.now) if facts.total.in_flight else 'none'}"
-    if at := _time(last.at):
-        oldest = f", the oldest {_since(_time(last.pending_since), facts.now)}" if last.pending else ""
-        yield f"- references that wait for their target: {last.pending:,}{oldest} (counted {_clock(at)} UTC)"
+    if last.at:
+        oldest = f", the oldest {_since(last.pending_since, facts.now)}" if last.pending else ""
+        yield f"- references that wait for their target: {last.pending:,}{oldest} (counted {_clock(last.at)} UTC)"
     else:
         yield f"- references that wait for their target: `FROM pending_by_site WHERE site = '{facts.site}';`"
 
@@ -136,7 +126,7 @@ def _compared(facts: _Facts) -> Iterator[str]:
     last = facts.compared
     yield "## Hospital, ledger and cloud compared"
     yield ""
-    yield f"- last reconciliation: {_since(_time(last.at), facts.now)}"
+    yield f"- last reconciliation: {_since(last.at, facts.now)}"
     if last.at:
         named = ": the table `differences` names them" if last.differences else ""
         yield f"- differences that it left: {last.differences:,}{named}"
@@ -175,15 +165,6 @@ _SECTIONS: Final[tuple[Callable[[_Facts], Iterator[str]], ...]] = (
     _finding,
     _compared,
 )
-
-
-def _is_older(then: str, now: datetime, age: timedelta) -> bool:
-    time = _time(then)
-    return time is None or not timedelta(0) <= now - time < age  # a clock that was set back makes nothing young
-
-
-def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _since(time: datetime | None, now: datetime) -> str:

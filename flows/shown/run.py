@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from flows.ledger.records import Trigger
 from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
-from flows.shown.noted import heard_lately
+from flows.shown.remembered import Rang, heard_lately, leave, now
 from flows.shown.table import publish
 from flows.tally import Tally, counted
 
@@ -35,6 +35,9 @@ EVERY: Final = 5.0
 """Seconds between two updates of the progress: each is a call to the server and a row in its database."""
 
 
+_LATE: Final = timedelta(minutes=1)
+
+
 class Shown:
     """Show how far a run is.
 
@@ -42,11 +45,20 @@ class Shown:
     ----------
     site : str
         Where it runs.
+
+    Attributes
+    ----------
+    unheard : bool
+        Whether no doorbell was heard for long when the run began, though one could have been.
+    unrung : int
+        Studies that no doorbell announced: what only the inventory had, and what the first look of a run that begins
+        `unheard` read in the feed. What comes while it works rings behind it.
     """
 
     def __init__(self, site: str) -> None:
         self.site = site
-        self.new = 0
+        self.unheard = False
+        self.unrung = 0
         self._found: Counter[str] = Counter()
         self._began = 0.0
         self._ended = 0.0
@@ -58,6 +70,11 @@ class Shown:
         self._updated = 0.0
 
     @property
+    def new(self) -> int:
+        """Count the studies that are new or changed."""
+        return self._found.total() - self._found["retry"]
+
+    @property
     def seconds(self) -> float:
         """How long it took from the first study that was found to the last that was done; never quite zero."""
         return max(self._ended - self._began, 0.001)
@@ -65,8 +82,9 @@ class Shown:
     def found(self, works: Sequence[Work]) -> None:
         """Name the run by what it found, and begin to show its progress."""
         self._began = self._began or time.monotonic()
-        self.new += sum(1 for work in works if work.found_by != "retry")
-        self._found.update(work.found_by for work in works)
+        by = Counter(work.found_by for work in works)
+        self.unrung += by["sweep"] + (by["feed"] if self.unheard and not self._found else 0)
+        self._found += by
         self._studies += len(works)
         self._instances += sum(work.instances for work in works)
         with harmless("the run's name"):
@@ -88,14 +106,6 @@ class Shown:
         get_run_logger().warning("nothing more is tried there until it answers: %s", error)
         alarm(self.site, "breaker-opened", end=error.section, code="full" if error.full else "away")
 
-    def unrung(self, desk: Desk, trigger: Trigger) -> int:
-        """Count the studies that no doorbell announced.
-
-        That is what the inventory alone had, and what the schedule read in the feed while no doorbell was heard.
-        """
-        told = trigger == "schedule" and not heard_lately(desk)
-        return self._found["sweep"] + (self._found["feed"] if told else 0)
-
     def over(self) -> None:
         """Show that all is done that could be done."""
         if self._studies:
@@ -116,31 +126,49 @@ class Shown:
 
 
 @contextmanager
-def shown(desk: Desk, tally: Tally, trigger: Trigger, busy: Hours) -> Iterator[Shown]:
+def shown(desk: Desk, tally: Tally, trigger: Trigger, busy: Hours, *, doorbell: bool) -> Iterator[Shown]:
     """Show a run: while it works by what is given, and at its end, good or bad, by artifacts, page and alarms.
 
     Parameters
     ----------
     busy : Hours
         When the hospital is expected to send something.
+    doorbell : bool
+        Whether it has a doorbell.
     """
     run = Shown(desk.site)
+    with harmless("what is known of the doorbell"):
+        run.unheard = trigger == "schedule" and not _waited() and not heard_lately(desk)
+        _note_ring(desk, trigger)
     try:
         yield run
     finally:
         run.over()
         with harmless("the run's table"):
             publish(desk, tally, run.seconds)
-        renew_and_alarm(desk, tally, trigger, busy=bool(tally.outcomes or tally.waiting or tally.errors))
+        with harmless("what is known of the doorbell"):
+            _note_ring(desk, trigger)
+        renew_and_alarm(desk, tally, busy=bool(tally.outcomes or tally.waiting or tally.errors))
         if run.new:
             alarm(run.site, "arrived", studies=run.new)
-            if unrung := run.unrung(desk, trigger):
-                alarm(run.site, "unrung", studies=unrung)
         elif trigger == "schedule" and not busy.include(datetime.now().astimezone()):
             alarm(run.site, "resting")
+        if run.unrung and doorbell:
+            alarm(run.site, "unrung", studies=run.unrung)
 
 
-def renew_and_alarm(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -> None:
+def _waited() -> bool:
+    """Tell whether the run began late: then no worker was free for the rings of that time either."""
+    due = flow_run.scheduled_start_time
+    return due is not None and datetime.now(UTC) - due > _LATE
+
+
+def _note_ring(desk: Desk, trigger: Trigger) -> None:
+    if trigger == "doorbell":
+        leave(desk, Rang(at=now()))
+
+
+def renew_and_alarm(desk: Desk, tally: Tally, *, busy: bool) -> None:
     """Renew the page of a site, and tell Prefect of what was held, once, and of a ledger that does not balance.
 
     Parameters
@@ -149,7 +177,7 @@ def renew_and_alarm(desk: Desk, tally: Tally, trigger: Trigger, *, busy: bool) -
         Whether the run had something to do.
     """
     with harmless("the page of the site"):
-        balance = page.renew(desk, trigger, busy=busy)
+        balance = page.renew(desk, busy=busy)
         if balance and not balance.balanced:
             alarm(desk.site, "unbalanced", studies=balance.unbalanced, unproven=balance.unproven)
     alarm_of_held(tally)

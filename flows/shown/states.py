@@ -8,10 +8,11 @@ from prefect import get_run_logger
 from prefect.client.schemas import State
 from prefect.states import Completed
 
-from flows.ledger.records import StudyOutcome
-from flows.tally import Result, Tally, Waits
+from flows.errors import TerminalError
+from flows.ledger.records import Settled
+from flows.tally import Elsewhere, Result, Tally, Waits
 
-__all__ = ["WAITING", "ended", "told"]
+__all__ = ["WAITING", "ended", "shown_as"]
 
 WAITING = "Waiting"
 """The state of a run, or of a study's task, that left something in flight for which nobody has to act."""
@@ -25,16 +26,19 @@ def ended(tally: Tally) -> State[Any] | None:
     TerminalError
         A person must act: the run is to be seen as failed.
     """
-    said = tally.why_it_waits()
-    return Completed(name=WAITING, message=said) if said else None
+    if tally.terminal:
+        raise TerminalError(tally.left)
+    return Completed(name=WAITING, message=tally.left) if tally.errors else None
 
 
-def told(label: str, result: Result) -> Result | State[Result]:
-    """Say in the run's log what became of a study; one that was not settled here shows as that."""
+def shown_as(label: str, result: Result) -> Result | State[Result]:
+    """Return what a study's task ends as: its outcome, which the log tells, or a state that tells why there is none."""
     if isinstance(result, Waits):
         return Completed(name=WAITING, message=str(result.error), data=result)
-    if not isinstance(result, StudyOutcome):
+    if isinstance(result, Elsewhere):
         return Completed(name="Elsewhere", message="another worker moves the study", data=result)
+    if isinstance(result, Settled):
+        return Completed(name="Elsewhere", message="another worker settled the study", data=result)
     said = f"{result.status} ({result.reason})" if result.reason else result.status
     get_run_logger().info("study %s: %s, %d instances, %.1f s", label, said, result.source_instances, result.seconds)
     return result
