@@ -121,8 +121,15 @@ def breakers_of(desk: Desk, tell: Callable[[AwayError], None]) -> dict[str, Brea
 
 def opened_at(desk: Desk) -> dict[str, datetime]:
     """Return since when which breakers of a site are open, by the sections of their ends."""
-    since = {section: notes.left(note).get("since") for section, note in _notes(desk).items()}
-    return {section: datetime.fromisoformat(str(at)) for section, at in since.items() if at}
+    since = {section: _since(note) for section, note in _notes(desk).items()}
+    return {section: at for section, at in since.items() if at}
+
+
+def _since(note: Path) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(notes.left(note)["since"]))
+    except (KeyError, ValueError):
+        return None
 
 
 def _notes(desk: Desk) -> dict[str, Path]:

@@ -6,9 +6,10 @@ A copy of what the hospital and the ledger could tell: where it is lost, the nex
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
+
+from pydantic import BaseModel, Field, ValidationError
 
 from flows import notes
 
@@ -18,8 +19,7 @@ RECENT: Final = 1000
 """Changes that are looked at where nobody knows how far the feed was read."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cursor:
+class Cursor(BaseModel, frozen=True):
     """What a run that left nothing undone knew of its hospital.
 
     Attributes
@@ -46,14 +46,14 @@ class Cursor:
     swept_open: int
     swept_release: str
     settled: int
-    waiting: Mapping[str, str] = field(default_factory=dict)
+    waiting: Mapping[str, str] = Field(default_factory=dict)
 
 
 def kept(path: Path) -> Cursor | None:
     """Return what :func:`keep` wrote; None if there is nothing, or nothing that can be read."""
     try:
-        return Cursor(**notes.left(path))
-    except TypeError:
+        return Cursor.model_validate(notes.left(path))
+    except ValidationError:
         return None
 
 
@@ -65,4 +65,4 @@ def keep(path: Path, cursor: Cursor) -> None:
     LedgerError
         The file cannot be written.
     """
-    notes.leave(path, asdict(cursor))
+    notes.leave(path, cursor.model_dump())

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.ledger.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
+from flows.ledger.standing import Standing
 from flows.orthanc import ORTHANCS_TIME, StudyAtSite
 from flows.outcome import Attempt
 from flows.selection import SEND, Choice, choose
@@ -165,8 +166,17 @@ class Inventory:
             else:
                 found.append(one)
         aside.close()
+        found = self._told_apart(found)
         record_seen(self._desk, found)
         return found
+
+    def _told_apart(self, found: list[Work]) -> list[Work]:
+        """Call what waits in flight, as it was seen before, no discovery but tried again."""
+        if all(work.found_by == "retry" for work in found):
+            return found
+        with Standing(self._desk.ledger.directory, self._desk.site, self._desk.project) as standing:
+            seen = standing.seen([work.snapshot for work in found])
+        return [replace(work, found_by="retry") if work.snapshot in seen else work for work in found]
 
     def again(self, study: StudyAtSite, loaded: Mapping[str, str]) -> list[Work]:
         """Return a study that was loaded as it is, to be moved once more; not if the selection excludes it by now.

@@ -36,6 +36,6 @@ def left(path: Path) -> dict[str, Any]:
     """Return what :func:`leave` wrote; nothing where there is no note, or none that can be read."""
     try:
         said = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

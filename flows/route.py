@@ -63,6 +63,7 @@ def route(site: str, trigger: Trigger = "manual", linger: int = 0) -> State[Any]
         return ended(tally)
 
 
+@foreseen("the run failed")
 def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) -> None:
     """Look and move, until there is nothing left and no more is expected."""
     desk.check_key()
@@ -79,7 +80,7 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
         # Not while the run only waits for more: whoever stays behind may work then.
         with desk.leases.share(LIVE):
             if not drain.is_stopped:
-                _load_early(desk, thorough=trigger != "doorbell")
+                _load_early(desk, tally, thorough=trigger != "doorbell")
             while found := look.find():
                 get_run_logger().info("%s: %d studies to move", desk.site, len(found))
                 run.found(found)
@@ -106,26 +107,29 @@ def _rounds(linger: int) -> Iterator[bool]:
     yield True
 
 
-def _load_early(desk: Desk, *, thorough: bool) -> None:
+def _load_early(desk: Desk, tally: Tally, *, thorough: bool) -> None:
     """Load what arrived of studies that are not stable yet, if the site wants it, and withdraw what was forsaken since.
 
-    What fails comes with its study, or is tried by the next run.
+    What cannot leave comes with its study, or is tried by the next run; what cannot be withdrawn needs a person.
     """
     said = "%s: instances that left before their studies are stable: %d"
     _told(desk, said, "nothing more leaves early in this run", _left_early)
     if thorough:
         said = "%s: instances withdrawn from the cloud, because their study did not come to an end: %d"
-        _told(desk, said, "what was forsaken is not withdrawn in this run", _withdrawn)
+        error = _told(desk, said, "what was forsaken is not withdrawn in this run", _withdrawn)
+        if error and not isinstance(error, TransientError):
+            tally.stops(error)
 
 
-def _told(desk: Desk, said: str, failed: str, does: Callable[[Desk], int]) -> None:
+def _told(desk: Desk, said: str, failed: str, does: Callable[[Desk], int]) -> FlowsError | None:
     try:
         count = does(desk)
     except FlowsError as error:
         get_run_logger().warning("%s: %s: %s", desk.site, failed, error)
-    else:
-        if count:
-            get_run_logger().info(said, desk.site, count)
+        return error
+    if count:
+        get_run_logger().info(said, desk.site, count)
+    return None
 
 
 @foreseen("instances could not leave early")

@@ -65,7 +65,7 @@ class Tally:
             error = TerminalError(f"a study failed in a way that nobody foresaw ({name}); see the task's log")
         self.errors.append(error)
 
-    def stops(self, error: TransientError) -> None:
+    def stops(self, error: FlowsError) -> None:
         """Note why the run could not go on."""
         self.errors.append(error)
 

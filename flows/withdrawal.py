@@ -42,16 +42,29 @@ def withdraw(desk: Desk, work: str, stays: Callable[[records.Early], bool]) -> i
     -------
     int
         How many were withdrawn.
+
+    Raises
+    ------
+    TerminalError
+        The cloud has something in the place of one of them, and does not say that it is what left: nobody but a person
+        may delete that. What could be withdrawn is.
     """
     early = desk.ledger.left_early(desk.site, desk.project, work)
     if not early:
         return 0
     loaded = desk.ledger.loaded_by_any(desk.project, work)
     out = [one for one in early if (one.series_instance_uid, one.sop_instance_uid) not in loaded and not stays(one)]
-    if out:
-        in_threads(lambda one: _delete(desk, one), out)
-        desk.ledger.early(_now(desk, out, "withdrawn"))
-    return len(out)
+    are_gone = in_threads(lambda one: _is_deleted(desk, one), out)
+    gone = [one for one, is_gone in zip(out, are_gone, strict=True) if is_gone]
+    if gone:
+        desk.ledger.early(_now(desk, gone, "withdrawn"))
+    if len(gone) < len(out):
+        raise TerminalError(
+            f"{len(out) - len(gone)} instances left before their study was stable and must not stay, and [cloud] has "
+            "other bytes in their place, or tells no digest of them. Delete them there: the view `early` names them, "
+            f"study {work[-8:]}. A cloud must store what it is given as it is, with its MD5"
+        )
+    return len(gone)
 
 
 def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
@@ -66,6 +79,11 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     -------
     int
         How many were withdrawn.
+
+    Raises
+    ------
+    TerminalError
+        As for :func:`withdraw`, after all studies were tried.
     """
     now = datetime.now(UTC)
     early = desk.ledger.left_early(desk.site, desk.project, since=now - _FOLLOWED)
@@ -73,7 +91,15 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     if works:
         # Listed at once: a walk misses the neighbour of what is deleted meanwhile, and that would be withdrawn.
         works -= {work_token(desk, orthanc_id) for orthanc_id in desk.hospital.study_ids()}
-    return sum(_withdraw_all(desk, work) for work in sorted(works))
+    count, stuck = 0, list[TerminalError]()
+    for work in sorted(works):
+        try:
+            count += _withdraw_all(desk, work)
+        except TerminalError as error:  # of one study: the others are withdrawn all the same
+            stuck.append(error)
+    if stuck:
+        raise stuck[0]
+    return count
 
 
 def _withdraw_all(desk: Desk, work: str) -> int:
@@ -130,10 +156,13 @@ def _now(desk: Desk, early: Sequence[records.Early], event: records.EarlyEvent) 
     return [replace(one, event=event, run_id=desk.run_id, at=at) for one in early]
 
 
-def _delete(desk: Desk, one: records.Early) -> None:
+def _is_deleted(desk: Desk, one: records.Early) -> bool:
+    """Delete what left; tell whether the cloud has nothing in its place by now."""
     there = orthanc_id(one.patient_id, one.study_instance_uid, one.series_instance_uid, one.sop_instance_uid)
     if desk.cloud.stored_md5(there) == one.md5:
         desk.cloud.delete(there)
+        return True
+    return not desk.cloud.has_instance(there)
 
 
 def _told(count: int) -> records.Hold:

@@ -20,6 +20,7 @@ SERVERS = {
     "test_demo",
     "test_deployments",
     "test_early",
+    "test_heard",
     "test_held_command",
     "test_hold_modes",
     "test_late",

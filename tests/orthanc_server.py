@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import urllib3
 from pydantic import SecretStr
 
 from deployments.demo.installation import find_orthanc
+from deployments.demo.processes import free_port
 from flows.settings.sites import Server
 
 USERNAME, PASSWORD = "tester", "only-for-tests"
@@ -35,7 +35,7 @@ class OrthancServer:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
-        self.http_port, self.dicom_port = _free_ports(2)
+        self.http_port, self.dicom_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.log = folder / "orthanc.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,15 +119,3 @@ class OrthancServer:
                 return pool.request("GET", f"{self.url}/system", headers=account, timeout=2).status == 200
         except urllib3.exceptions.HTTPError:
             return False
-
-
-def _free_ports(count: int) -> list[int]:
-    # All are held at once, so that none is given twice.
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()

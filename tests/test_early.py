@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,10 +30,11 @@ from flows.orthanc.client import COMPLETE
 from flows.route import _load_early
 from flows.settings.sites import load_sites
 from flows.study import move
+from flows.tally import Tally
 from flows.withdrawal import withdraw_forsaken
 from tests.cases import read
 from tests.faulty import Faulty, faulty
-from tests.hospital import Place, ask, counts, emptied, files_of
+from tests.hospital import Place, ask, counts, emptied, files_of, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -111,10 +113,35 @@ def test_images_are_in_the_cloud_before_their_study_is_stable(arriving: Place) -
     assert rows(arriving, "FROM instances") == []
 
 
+@pytest.mark.parametrize(
+    "options", [{"IngestTranscoding": "1.2.840.10008.1.2.4.70"}, {"StoreMD5ForAttachments": False}], ids=str
+)
+def test_what_a_cloud_stores_otherwise_is_never_called_withdrawn(tmp_path: Path, options: dict[str, Any]) -> None:
+    with (
+        OrthancServer(tmp_path / "hospital", {"StableAge": 3600}) as hospital,
+        OrthancServer(tmp_path / "cloud", options) as cloud,
+        passwords_in_the_environment(),
+    ):
+        place = Place(hospital, cloud, tmp_path)
+        arrive(place, images(3))
+        with place.desk(release="instance") as desk, suppress(TerminalError):
+            load_early(desk)  # it may say at once that nothing can be proven there
+        assert counts(cloud) == 3
+        arrive(place, [studies.screen_dump(1, 1, 2, rows=16)])  # holds its study
+        settle_down(place)
+        with pytest.raises(TerminalError, match="3 instances left before their study was stable and must not stay"):
+            place.run(release="instance")
+        assert (states(place), place.balance().in_flight) == ({"early": 3}, 4)
+
+        emptied(cloud)  # as the message says
+        (outcome,) = place.run(release="instance")
+        assert (outcome.status, counts(cloud), states(place)) == ("held", 0, {"withdrawn": 3})
+
+
 def looked_at(place: Place, **project: str) -> None:
     """Do what the flow does before it looks for studies that are stable."""
     with place.desk(**project) as desk, disable_run_logger():
-        _load_early(desk, thorough=True)
+        _load_early(desk, Tally("north"), thorough=True)
 
 
 def test_the_flow_begins_with_what_arrives_where_the_site_says_so(arriving: Place) -> None:

@@ -12,15 +12,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 import urllib3
 from typer.testing import CliRunner, Result
 
 from deployments.demo import studies
 from deployments.demo.servers import PrefectServer
+from flows import reconcile as flow
 from flows.cli import app
 from flows.desk import Desk
 from flows.errors import FlowsError, TransientError
@@ -409,7 +412,7 @@ def test_what_shrank_grew_and_was_deleted_balances(place: Place) -> None:
     assert night(place).differences == []
 
 
-def test_a_slow_run_that_records_an_older_state_last_unbalances_one_night_alone(place: Place) -> None:
+def test_a_slow_run_that_saw_an_older_state_last_is_mended_in_one_night(place: Place) -> None:
     place.receive(CT[:4])
 
     def walk(desk: Desk) -> Iterator[StudyAtSite]:
@@ -419,11 +422,11 @@ def test_a_slow_run_that_records_an_older_state_last_unbalances_one_night_alone(
 
     with place.desk() as slow:
         assert len(Inventory(slow).works(walk(slow), lambda _: "sweep")) == 1
-    assert (counts(place.cloud), place.balance().balanced) == (6, False)
+    assert (counts(place.cloud), place.balance().in_flight) == (6, -2)
 
     night(place)
 
-    assert (night(place).differences, place.balance().balanced) == ([], True)
+    assert (night(place).differences, place.balance().in_flight, place.balance().balanced) == ([], 0, True)
 
 
 def test_what_the_selection_excludes_by_now_is_not_loaded_again(place: Place) -> None:
@@ -670,3 +673,37 @@ def test_the_flow_leaves_a_table_in_prefect_and_is_a_run_of_the_site(place: Plac
     assert "Compared: 2 studies (9 instances) at the hospital" in artifact["description"]
     (run,) = table(place, "FROM runs WHERE trigger = 'reconciliation'")
     assert (run["state"], counts(place.cloud)) == ("finished", 9)
+
+
+def retaining(place: Place) -> dict[str, str]:
+    """Return a project's settings with a profile that retains UIDs."""
+    own = place.folder / "own.toml"
+    own.write_text('extends = "research"\n[options]\nadd = ["retain_uids"]\n')
+    return {"profile": str(own)}
+
+
+def test_where_uids_are_retained_prefect_is_told_none(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.receive(CT)
+    place.run(**retaining(place))
+    delete(place, "instances", 1)
+    given: list[object] = []
+    monkeypatch.setattr(flow, "create_table_artifact", lambda **what: given.append(what))
+    with place.desk(**retaining(place)) as desk:
+        result = reconciled(desk, ("north",), None)
+        flow._publish(desk, result)
+    uids = {
+        str(pydicom.dcmread(BytesIO(one))[tag].value) for one in CT for tag in ("StudyInstanceUID", "SOPInstanceUID")
+    }
+    assert {one.sop_instance_uid for one in result.differences} & uids
+    assert [uid for uid in uids if uid in repr(given)] == []
+
+
+def test_whom_somebody_stored_in_the_cloud_is_not_named_in_the_ledger(place: Place) -> None:
+    place.receive(CT)
+    place.run(**retaining(place))
+    for one in CT:
+        assert ask(place.cloud, "POST", "/instances", one)[0] == 200
+    with place.desk(**retaining(place)) as desk:
+        result = reconciled(desk, ("north",), None)
+    assert [one.patient_id for one in result.differences] == [""]
+    assert str(pydicom.dcmread(BytesIO(CT[0])).PatientID).encode() not in place.ledger_bytes()

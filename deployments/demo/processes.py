@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import random
 import secrets
 import signal
 import socket
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+_LOWEST_PORT = 10_000  # below are those of known services
 TERM_SECONDS = 20.0
 """How long a process may take to stop by itself before it is killed."""
 
@@ -24,11 +26,26 @@ class ServerError(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on."""
+    """Return a TCP port of 127.0.0.1 that nothing listens on.
+
+    It is none of those that the system gives to outgoing connections: one might have it while a server restarts.
+    """
+    ports = range(_LOWEST_PORT, _first_given_out())
+    for port in random.sample(ports, min(len(ports), 100)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        given: int = probe.getsockname()[1]
+        return given
+
+
+def _first_given_out() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    except (OSError, ValueError):
+        return 32768  # Linux's own default, and below those of others
 
 
 _MARK = "ENTWASH_PROCESS_FAMILY"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
+from anonymizer.engine import tables
 from flows.archive.criteria import Criteria
 from flows.desk import Desk
-from flows.errors import GoneError
+from flows.errors import GoneError, foreseen
 from flows.inventory import Inventory
 from flows.orthanc import SeriesAtSite, Size, StudyAtSite
 from flows.selection import choose
@@ -19,8 +19,6 @@ __all__ = ["FATES", "Count", "Plan", "plan"]
 
 Fate = Literal["settled", "excluded", "waiting", "to do"]
 FATES: tuple[Fate, ...] = get_args(Fate)
-# What a modality is in PS3.3 C.7.3.1.1.1; who wrote another text there is not quoted.
-_CODE = re.compile(r"[A-Z]{2,10}")
 _OTHER = "other"
 
 
@@ -60,6 +58,7 @@ class Plan:
         return [*found, _row("all", "", total)]
 
 
+@foreseen("the studies could not be counted")
 def plan(desk: Desk, criteria: Criteria) -> Plan:
     """Count what a backfill would find.
 
@@ -89,7 +88,8 @@ def _fate(desk: Desk, inventory: Inventory, study: StudyAtSite) -> Fate:
 
 
 def _modalities(series: list[SeriesAtSite]) -> str:
-    return " ".join(sorted({one.modality if _CODE.fullmatch(one.modality) else _OTHER for one in series}))
+    known = tables.kept().modalities  # who wrote another text there is not quoted
+    return " ".join(sorted({one.modality if one.modality in known else _OTHER for one in series}))
 
 
 def _row(year: str, modalities: str, by_fate: dict[Fate, Count]) -> dict[str, str | int]:

@@ -10,7 +10,7 @@ from flows.archive.criteria import Criteria
 from flows.archive.pace import Pace
 from flows.desk import Desk
 from flows.drain import Drain
-from flows.errors import TransientError
+from flows.errors import TransientError, foreseen
 from flows.inventory import Inventory, Work
 from flows.tally import Tally
 
@@ -29,6 +29,7 @@ def works_of(desk: Desk, criteria: Criteria) -> Iterator[Work]:
         yield from inventory.works(batch, lambda is_new: "backfill" if is_new else "retry")
 
 
+@foreseen("the backfill failed")
 def move_all(desk: Desk, drain: Drain, tally: Tally, works: Iterable[Work]) -> None:
     """Move works one by one, until there are no more or an end is away.
 

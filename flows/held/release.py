@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flows.errors import NotBegunError
+from flows.errors import NotBegunError, foreseen
 from flows.hands import in_this_process
 from flows.held.studies import HeldStudy
 from flows.inventory import find_work
@@ -69,6 +69,7 @@ def record(ledger: Ledger, studies: Sequence[HeldStudy], who: str, why: str) -> 
     return len(releases)
 
 
+@foreseen("the studies could not be tried")
 def try_now(sites: Sites, studies: Sequence[HeldStudy]) -> Tally:
     """Send released studies of one site through engine and gate again, in this process; record it as a run.
 

@@ -79,7 +79,8 @@ _VIEWS: Final = """
     CREATE VIEW balance AS
     WITH found AS (
         SELECT site, project, work, min(seen_at) AS first_seen,
-            arg_max(source_instances, record) AS source_instances, arg_max(snapshot, record) AS snapshot
+            arg_max(source_instances, record) AS source_instances, arg_max(snapshot, record) AS snapshot,
+            max(record) AS last_seen
         FROM seen
         GROUP BY site, project, work
     ),
@@ -92,13 +93,14 @@ _VIEWS: Final = """
             coalesce(r.held, 0) AS held,
             coalesce(r.excluded, 0) AS excluded,
             coalesce(r.unproven, 0) AS unproven,
-            coalesce(f.snapshot = r.snapshot, false) AS same_snapshot
+            coalesce(f.snapshot = r.snapshot, false) AS same_snapshot,
+            coalesce(f.last_seen > r.record, false) AS seen_since
         FROM found AS f
         FULL JOIN latest AS r USING (site, project, work)
     )
     SELECT *,
         source_instances - loaded - held - excluded AS in_flight,
-        in_flight < 0 OR unproven > 0 OR (same_snapshot AND in_flight <> 0) AS is_wrong
+        unproven > 0 OR (same_snapshot AND in_flight <> 0) OR (in_flight < 0 AND NOT seen_since) AS is_wrong
     FROM summed;
 """
 
@@ -156,6 +158,15 @@ class Standing:
         )
         since: datetime | None = oldest["since"]
         return since
+
+    def seen(self, snapshots: Sequence[str]) -> frozenset[str]:
+        """Return those of these snapshots that a run saw before."""
+        rows = self._asked(
+            "SELECT DISTINCT snapshot FROM seen"
+            " WHERE site = $site AND project = $project AND list_contains($of, snapshot)",
+            of=list(snapshots),
+        )
+        return frozenset(row["snapshot"] for row in rows)
 
     def held(self) -> dict[str, int]:
         """Return how many studies are held now, by their commonest reason."""

@@ -159,7 +159,12 @@ class Orthanc:
         return self.catalogue.size(orthanc_study_id).instances
 
     def studies_of(self, study_instance_uid: str) -> frozenset[str]:
-        """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one."""
+        """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one.
+
+        None of a UID with a wildcard in it: see :meth:`has`.
+        """
+        if _WILDCARDS & set(study_instance_uid):
+            return frozenset()
         found = self._lookup("studies of one StudyInstanceUID", study_instance_uid)
         return frozenset(identifier for kind, identifier in found if kind == "Study")
 
@@ -246,6 +251,14 @@ class Orthanc:
                 "see what stands between. It will be tried again"
             )
         return digest
+
+    def has_instance(self, orthanc_id: str) -> bool:
+        """Tell whether there is an instance, whatever its bytes."""
+        try:
+            self._wire.carry("whether an instance is there", "GET", f"/instances/{orthanc_id}/attachments")
+        except GoneError:
+            return False
+        return True
 
     def store(self, data: bytes | mmap) -> Stored:
         """Store one DICOM file; Orthanc keeps what it has unless OverwriteInstances is set there."""

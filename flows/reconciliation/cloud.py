@@ -172,7 +172,9 @@ def _judge_kept(desk: Desk, inventories: Inventories, kept: list[tuple[StudyAtSi
             inventories.leave([work])
         elif study.study_instance_uid not in in_flight:
             extra = desk.cloud.instance_ids(study.orthanc_id) - explained
-            there = LoadedStudy(work, study.patient_id, study.study_instance_uid, ())
+            # Somebody may have stored the study itself there, with the patient.
+            patient = study.patient_id if _has_our_form(desk, study.patient_id) else ""
+            there = LoadedStudy(work, patient, study.study_instance_uid, ())
             if extra:
                 inventories.cloud_differs([_difference("extra-in-cloud", there, instances=len(extra))])
 

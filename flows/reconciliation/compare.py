@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flows.desk import Desk
-from flows.errors import AwayError, FlowsError, TransientError
+from flows.errors import AwayError, FlowsError, TransientError, foreseen
 from flows.ledger.records import Difference, Reconciliation, StudyOutcome
 from flows.reconciliation.cloud import look_at_cloud
 from flows.reconciliation.heal import HEALED_ALONE, Healing, heals
@@ -57,6 +57,7 @@ class Reconciled:
         return [one for one in self.differences if not self.is_healed(one)]
 
 
+@foreseen("hospital, ledger and cloud could not be compared")
 def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Reconciled:
     """Compare hospital, ledger and cloud, whole; record it; mend what may be mended alone.
 

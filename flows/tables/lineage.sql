@@ -299,7 +299,8 @@ WITH found AS (
         arg_min(seen_at, record) AS first_seen,
         arg_max(source_instances, record) AS source_instances,
         arg_max(snapshot, record) AS snapshot,
-        arg_max(study_instance_uid, record) AS study_instance_uid
+        arg_max(study_instance_uid, record) AS study_instance_uid,
+        max(record) AS last_seen
     FROM raw.seen
     GROUP BY site, project, work
 ),
@@ -351,7 +352,7 @@ counted AS (
 -- A held or excluded study that lists no instance speaks for all of them.
 recorded AS (
     SELECT
-        site, project, work, s.snapshot, s.study_instance_uid, s.started_at,
+        site, project, work, s.record, s.snapshot, s.study_instance_uid, s.started_at,
         coalesce(s.gone, 0) AS gone,
         coalesce(loaded, 0) AS loaded,
         coalesce(held, CASE s.status WHEN 'held' THEN s.source_instances ELSE 0 END) AS held,
@@ -371,7 +372,8 @@ summed AS (
         coalesce(r.excluded, 0) AS excluded,
         coalesce(r.unproven, 0) AS unproven,
         coalesce(r.gone, 0) AS gone_at_source,
-        coalesce(f.snapshot = r.snapshot, false) AS same_snapshot
+        coalesce(f.snapshot = r.snapshot, false) AS same_snapshot,
+        coalesce(f.last_seen > r.record, false) AS seen_since
     FROM found AS f
     FULL JOIN recorded AS r USING (site, project, work)
 )
@@ -380,10 +382,11 @@ SELECT
     source_instances, loaded, held, excluded,
     source_instances - loaded - held - excluded AS in_flight,
     unproven, gone_at_source,
-    in_flight >= 0
-    AND unproven = 0
-    -- A record of what the hospital still has must answer for every instance of it.
-    AND NOT (same_snapshot AND in_flight <> 0) AS balanced
+    unproven = 0
+    -- A record of what the hospital still has must answer for every instance of it. Of a study that was seen to change
+    -- since, the next one will: until then `in_flight` is what came, or less than nothing where it lost something.
+    AND NOT (same_snapshot AND in_flight <> 0)
+    AND (in_flight >= 0 OR seen_since) AS balanced
 FROM summed;
 
 CREATE VIEW balance_by_site AS

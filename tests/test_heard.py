@@ -1,0 +1,133 @@
+"""What a run tells when something waits or was changed: each alarm where it should be, and no other."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from deployments.demo import studies
+from flows import breaker
+from flows.breaker import _notes
+from flows.orthanc import Attempts, client
+from flows.shown.remembered import Rang, leave, now
+from tests.faulty import BUSY, faulty
+from tests.heard import Heard, listen
+from tests.hospital import Place, ask
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    section, _ = client.Orthanc.__init__.__defaults__ or ("", None)
+    monkeypatch.setattr(client.Orthanc.__init__, "__defaults__", (section, Attempts(pauses=(0.0, 0.05))))
+    monkeypatch.setattr(breaker, "PATIENCE", 0.5)
+    return listen(monkeypatch)
+
+
+def ct(patient: int, images: int = 3) -> list[bytes]:
+    return [studies.to_bytes(one) for one in studies.ct(patient, 1, 1, images, rows=16)]
+
+
+def rang(place: Place, minutes: int) -> None:
+    """Let the doorbell's last run be some minutes ago."""
+    with place.desk() as desk:
+        leave(desk, Rang(at=now() - timedelta(minutes=minutes)))
+
+
+def test_a_study_that_its_doorbell_announced_and_that_waits_for_the_cloud_is_no_news(
+    place: Place, heard: Heard
+) -> None:
+    place.receive(ct(1))
+    heard.run(place, "schedule")
+    place.receive(ct(2))
+    place.cloud.stop()
+    try:
+        heard.run(place, "doorbell")
+        assert heard.by("arrived") == [{"studies": 1}] * 2
+        rang(place, 20)
+        heard.run(place, "schedule")
+        heard.run(place, "schedule")
+    finally:
+        place.cloud.start()
+    assert (heard.by("arrived"), heard.by("unrung")) == ([{"studies": 1}] * 2, [])
+
+
+def test_a_study_that_cannot_be_had_does_not_keep_a_silent_hospital_from_being_called_so(
+    place: Place, heard: Heard
+) -> None:
+    place.receive(ct(1))
+    before = set(ask(place.hospital, "GET", "/instances")[1])
+    heard.run(place, "schedule")
+    place.receive(ct(2))
+    lost = min(set(ask(place.hospital, "GET", "/instances")[1]) - before)
+    with faulty(place.hospital, lambda _, __, path: BUSY if lost in path and path.endswith("/file") else None) as amiss:
+        sites = place.write_sites()
+        sites.write_text(sites.read_text().replace(place.hospital.url, amiss.url))
+        heard.run(place, "doorbell", sites)
+        heard.events.clear()
+        rang(place, 20)
+        sites.write_text(sites.read_text().replace(place.hospital.url, amiss.url))
+        for _ in range(2):
+            assert heard.run(place, "schedule", sites).waiting
+    assert heard.by("arrived") + heard.by("unrung") == []
+
+
+def test_a_study_that_lost_images_while_the_cloud_is_away_balances(place: Place, heard: Heard) -> None:
+    images = ct(1, 5)
+    place.receive(images[:4])
+    heard.run(place, "doorbell")
+    for one in ask(place.hospital, "GET", "/instances")[1][:2]:
+        ask(place.hospital, "DELETE", f"/instances/{one}")
+    place.receive(images[4:])
+    place.cloud.stop()
+    try:
+        heard.run(place, "doorbell")
+    finally:
+        place.cloud.start()
+    assert (heard.by("unbalanced"), place.balance().balanced) == ([], True)
+    heard.run(place, "doorbell")
+    assert (heard.by("unbalanced"), place.balance().balanced, place.balance().in_flight) == ([], True, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"seq": "x", "since": "x", "at": "x"}', "\0" * 9], ids=["deep", "other", "nothing"]
+)
+def test_notes_that_are_garbage_cost_a_look_and_nothing_else(place: Place, heard: Heard, text: str) -> None:
+    place.receive(ct(1))
+    heard.run(place, "doorbell")
+    with place.desk() as desk:
+        notes = [*_notes(desk).values()]
+    for kind in (".cursors", ".pages"):
+        notes += (place.folder / "lineage" / kind).iterdir()
+    assert len(notes) > 4
+    for note in notes:
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(text)
+    place.receive(ct(2))
+    tally = heard.run(place, "doorbell")
+    assert (tally.loaded, tally.errors) == (3, [])
+
+
+@pytest.mark.parametrize("change", [{"seq": "x"}, {"waiting": None}, {"waiting": {"a": None}}, {"swept_release": None}])
+def test_a_cursor_of_another_type_costs_a_look_and_nothing_else(
+    place: Place, heard: Heard, change: dict[str, Any]
+) -> None:
+    place.receive(ct(1))
+    heard.run(place, "schedule")
+    (note,) = (place.folder / "lineage" / ".cursors").iterdir()
+    note.write_text(json.dumps(json.loads(note.read_text()) | change))
+    place.receive(ct(2))
+    tally = heard.run(place, "schedule")
+    assert (tally.loaded, tally.errors) == (3, [])
+
+
+@pytest.mark.parametrize("uid", ["1.2.3*", "1.2.?"])
+def test_a_study_with_a_wildcard_in_its_uid_holds_up_no_other(place: Place, heard: Heard, uid: str) -> None:
+    odd = studies.ct(3, 1, 1, 2, rows=16)
+    for one in odd:
+        one["StudyInstanceUID"]._value = uid
+    place.receive([*map(studies.to_bytes, odd), *ct(1)])
+    tally = heard.run(place, "schedule")
+    assert (len(tally.outcomes), tally.errors) == (2, [])
