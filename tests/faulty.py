@@ -75,10 +75,13 @@ def faulty(orthanc: OrthancServer, fault: Fault) -> Iterator[Faulty]:
                 except urllib3.exceptions.HTTPError:  # it is away: so is this
                     self.close_connection = True
                     return
-            self.send_response(answer[0])
-            self.send_header("Content-Length", str(len(answer[1])))
-            self.end_headers()
-            self.wfile.write(answer[1])
+            try:
+                self.send_response(answer[0])
+                self.send_header("Content-Length", str(len(answer[1])))
+                self.end_headers()
+                self.wfile.write(answer[1])
+            except ConnectionError:  # whoever asked waits no longer
+                self.close_connection = True
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
