@@ -9,6 +9,7 @@ from anonymizer.engine.outcome import TWO_PATIENTS, Held, Identity, Reason, Rele
 from anonymizer.engine.profile import OPTION_CODES, Profile, load_profile, profile_names
 from anonymizer.engine.pseudonyms import VERSION as PSEUDONYMS_VERSION
 from anonymizer.engine.pseudonyms import Pseudonyms, check_prefix
+from anonymizer.engine.tables import known_modalities
 from anonymizer.errors import AnonymizerError, KeyFileError, ProfileError, TableError
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Report",
     "TableError",
     "check_prefix",
+    "known_modalities",
     "load_profile",
     "profile_names",
 ]

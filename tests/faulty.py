@@ -38,7 +38,25 @@ class Faulty:
     asked: int = 0
     amiss_so_far: int = 0
     posted: int = 0
+    _inside: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Count a request that is being answered."""
+        with self._lock:
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    def wait(self) -> None:
+        """Wait until all is passed on that is late: it would reach whoever uses the Orthanc next."""
+        until = time.monotonic() + 30
+        while self._inside and time.monotonic() < until:
+            time.sleep(0.02)
 
     def amiss(self, method: str, path: str) -> tuple[int, bytes] | None:
         """Count a request; return what it gets instead of an answer."""
@@ -65,6 +83,10 @@ def faulty(orthanc: OrthancServer, fault: Fault) -> Iterator[Faulty]:
         disable_nagle_algorithm = True
 
         def _pass(self) -> None:
+            with end.inside():
+                self._answer()
+
+        def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
             answer = end.amiss(self.command, self.path)
             if answer is None:
@@ -96,6 +118,7 @@ def faulty(orthanc: OrthancServer, fault: Fault) -> Iterator[Faulty]:
     try:
         yield end
     finally:
+        end.wait()
         server.shutdown()
         thread.join()
         server.server_close()

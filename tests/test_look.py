@@ -109,7 +109,7 @@ def test_what_waits_is_found_again_by_the_next_run(place: Place) -> None:
     place.receive(visit(2))
     with place.desk() as desk:
         assert looked_at(desk, thorough=False, waiting=True) == ["feed"]
-    assert by_doorbell(place) == ["feed"]
+    assert by_doorbell(place) == ["retry"]  # and is no discovery any more
     assert by_doorbell(place) == []
 
 
@@ -154,7 +154,7 @@ def test_a_cursor_does_not_outlive_the_records_of_what_it_passed(place: Place) -
     latest = max((place.folder / "lineage" / "studies").glob("2*.parquet"))
     latest.unlink()
 
-    assert by_doorbell(place) == ["first-look"]
+    assert by_doorbell(place) == ["retry"]  # it was seen before
     assert by_schedule(place) == []
 
 

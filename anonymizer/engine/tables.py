@@ -187,3 +187,8 @@ def _toml_digest(data: dict[str, Any]) -> str:
 
 def _text(name: str) -> str:
     return files("anonymizer").joinpath("tables", name).read_text(encoding="utf-8")
+
+
+def known_modalities() -> frozenset[str]:
+    """Return the defined terms of Modality (PS3.3 C.7.3.1.1.1)."""
+    return frozenset(kept().modalities)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from anonymizer.engine import tables
+from anonymizer import known_modalities
 from flows.archive.criteria import Criteria
 from flows.desk import Desk
 from flows.errors import GoneError, foreseen
@@ -88,7 +88,7 @@ def _fate(desk: Desk, inventory: Inventory, study: StudyAtSite) -> Fate:
 
 
 def _modalities(series: list[SeriesAtSite]) -> str:
-    known = tables.kept().modalities  # who wrote another text there is not quoted
+    known = known_modalities()  # who wrote another text there is not quoted
     return " ".join(sorted({one.modality if one.modality in known else _OTHER for one in series}))
 
 
