@@ -10,6 +10,8 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+
 from flows.desk import Desk
 from flows.errors import GoneError
 from flows.ledger.records import DELETED, FoundBy, Seen, Settled, StudyOutcome
@@ -174,8 +176,13 @@ class Inventory:
         """Call what waits in flight, as it was seen before, no discovery but tried again."""
         if all(work.found_by == "retry" for work in found):
             return found
-        with Standing(self._desk.ledger.directory, self._desk.site, self._desk.project) as standing:
-            seen = standing.seen([work.snapshot for work in found])
+        try:
+            with Standing(self._desk.ledger.directory, self._desk.site, self._desk.project) as standing:
+                seen = standing.seen([work.snapshot for work in found])
+        except duckdb.Error:
+            # A record that cannot be read is told by the page that each run renews. What a study is called is no reason
+            # to keep it: it counts as found anew.
+            return found
         return [replace(work, found_by="retry") if work.snapshot in seen else work for work in found]
 
     def again(self, study: StudyAtSite, loaded: Mapping[str, str]) -> list[Work]:

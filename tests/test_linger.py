@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -15,11 +16,13 @@ import pytest
 from deployments.demo import studies
 from flows import route
 from flows.desk import Desk
+from flows.errors import AwayError
 from flows.hands import in_this_process
-from flows.inventory import find_work
+from flows.inventory import Work, find_work
 from flows.look import Look
 from flows.orthanc import Attempts, Orthanc
 from flows.run import loaded_for_good
+from flows.shown.run import Shown
 from flows.study import move
 from flows.tally import Tally
 from tests.hospital import Place, counts
@@ -29,13 +32,20 @@ FIRST, SECOND = ([studies.to_bytes(image) for image in studies.ct(1, number, 1, 
 SECONDS = 12
 
 
-class Unseen:
-    """Stand where Prefect's page would be renewed."""
+class Unseen(Shown):
+    """Show nothing in Prefect."""
 
-    def found(self, _works: Any) -> None:
+    def __init__(self) -> None:
+        super().__init__("north")
+
+    def found(self, works: Sequence[Work]) -> None:
         """Show nothing."""
 
-    moved = stopped = found
+    def moved(self, work: Work) -> None:
+        """Show nothing."""
+
+    def stopped(self, error: AwayError) -> None:
+        """Show nothing."""
 
 
 def test_the_last_look_is_after_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +121,7 @@ def test_nothing_leaves_early_while_the_cloud_is_away(
         if is_away:
             place.cloud.stop()
         try:
-            route._drain(replace(desk, cloud=cloud), tally, "doorbell", Unseen(), 0)  # type: ignore[arg-type]  # it stands where Prefect would
+            route._drain(replace(desk, cloud=cloud), tally, "doorbell", Unseen(), 0)
         finally:
             if is_away:
                 place.cloud.start()
