@@ -136,7 +136,8 @@ def test_a_study_with_a_wildcard_in_its_uid_holds_up_no_other(place: Place, hear
 def test_a_record_that_cannot_be_read_keeps_no_study_at_home(place: Place, heard: Heard) -> None:
     place.receive(ct(1))
     heard.run(place, "doorbell")
-    (place.folder / "lineage" / "seen" / "20260101T000000000000Z-00000000.parquet").write_bytes(b"damaged")
+    (record,) = (place.folder / "lineage" / "seen").glob("2*.parquet")
+    record.write_bytes(b"damaged")
     place.receive(ct(2))
     tally = heard.run(place, "doorbell")
     assert (tally.loaded, tally.errors) == (3, [])
