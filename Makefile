@@ -43,7 +43,7 @@ test: $(VENV)/.installed
 	@$(if $(ORTHANC),ENTWASH_ORTHANC="$(ORTHANC)" $(BIN)/python -m pytest -m servers --numprocesses "$(JOBS)" --dist loadfile)
 
 test-gate: $(VENV)/.installed
-	@GATE_EXAMPLES=10000 $(BIN)/python -m pytest tests/test_gate_no_false_alarm.py --durations=1
+	@GATE_EXAMPLES=10000 $(BIN)/python -m pytest tests/test_gate_no_false_alarm.py --durations=1 --timeout 0 -o faulthandler_timeout=0
 
 bench-engine: $(VENV)/.installed
 	@$(BIN)/python -m tests.bench_engine $(foreach one,$(FOLDERS),--folder "$(one)") $(if $(MARKDOWN),--markdown "$(MARKDOWN)")
