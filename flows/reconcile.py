@@ -55,7 +55,7 @@ def reconcile(site: str, heal: bool = True) -> State[Any] | None:
             end(desk, tally, result)
             get_run_logger().info("%s: %s", site, sentence(result))
             _publish(desk, result)
-            renew_and_alarm(desk, tally, busy=True)
+        renew_and_alarm(desk, tally, busy=True)
         return ended(tally)
 
 

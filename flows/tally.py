@@ -38,8 +38,8 @@ class Tally:
     waiting: list[Work] = field(default_factory=list)
     elsewhere: list[Work] = field(default_factory=list)
     errors: list[FlowsError] = field(default_factory=list)
-    untold: Counter[str] = field(default_factory=Counter)
-    """Studies that were held, by their commonest code, and of which nobody was told yet."""
+    untold: bool = False
+    """Whether a study was held since Prefect was told of what is held."""
     _forgotten: Counter[str] = field(default_factory=Counter, init=False)
 
     def counts(self, work: Work, result: object) -> None:
@@ -55,7 +55,7 @@ class Tally:
         """Count a study that has an outcome."""
         self.outcomes.append(outcome)
         if outcome.status == "held":
-            self.untold[outcome.reason] += 1
+            self.untold = True
 
     def waits(self, work: Work, error: object) -> None:
         """Count a study that stays in flight, and why; of an unforeseen error only the type is told."""

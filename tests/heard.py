@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,13 @@ class Heard:
     """Events of the runs so far, as (kind, counts)."""
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    is_away: bool = False
+
+    def request(self, _method: str, _path: str, json: list[dict[str, Any]]) -> None:
+        """Take events as Prefect does."""
+        if self.is_away:
+            raise ConnectionError
+        self.events += [(one["event"].removeprefix("entwash."), one["payload"]) for one in json]
 
     def by(self, kind: str) -> list[dict[str, Any]]:
         """Return what was told of one kind."""
@@ -52,10 +60,7 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> Heard:
     """Stand where Prefect would."""
     heard = Heard()
 
-    def emit(*, event: str, resource: object, payload: dict[str, Any]) -> None:
-        heard.events.append((event.removeprefix("entwash."), payload))
-
-    monkeypatch.setattr(alarms, "emit_event", emit)
+    monkeypatch.setattr(alarms, "get_client", lambda **_: nullcontext(heard))
     for room in (alarms, shown_run, route):
         monkeypatch.setattr(room, "get_run_logger", lambda: _LOG)
     monkeypatch.setattr(page, "create_markdown_artifact", lambda **_: None)

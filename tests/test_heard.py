@@ -11,11 +11,16 @@ import pytest
 from deployments.demo import studies
 from flows import breaker
 from flows.breaker import _notes
+from flows.inventory import find_work
 from flows.orthanc import Attempts, client
+from flows.shown import page
 from flows.shown.remembered import Rang, leave, now
+from flows.study import move
 from tests.faulty import BUSY, faulty
 from tests.heard import Heard, listen
 from tests.hospital import Place, ask
+
+(HELD,) = (instance.data for instance in studies.south() if instance.modality == "OT")
 
 
 @pytest.fixture
@@ -89,6 +94,39 @@ def test_a_study_that_lost_images_while_the_cloud_is_away_balances(place: Place,
     assert (heard.by("unbalanced"), place.balance().balanced) == ([], True)
     heard.run(place, "doorbell")
     assert (heard.by("unbalanced"), place.balance().balanced, place.balance().in_flight) == ([], True, 0)
+
+
+def test_what_a_killed_run_held_is_told_by_the_next_and_once(
+    place: Place, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "RENEWED_AFTER", timedelta(0))
+    place.receive([*ct(1), HELD])
+    with place.desk() as desk:  # as far as a run comes that is killed before it tells anybody
+        for work in find_work(desk, set()):
+            move(desk, work)
+    for _ in range(2):
+        heard.run(place, "schedule")
+        assert heard.by("held") == [{"studies": 1, "codes": "burned-in-risk"}]
+
+
+def test_what_was_held_while_prefect_was_away_is_told_once_it_is_back(
+    place: Place, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "RENEWED_AFTER", timedelta(0))
+    place.receive([*ct(1), HELD])
+    heard.is_away = True
+    assert heard.run(place, "doorbell").held == 1
+    heard.is_away = False
+    for _ in range(2):
+        heard.run(place, "schedule")
+        assert heard.by("held") == [{"studies": 1, "codes": "burned-in-risk"}]
+
+
+def test_what_is_held_again_is_told_again(place: Place, heard: Heard) -> None:
+    place.receive([HELD])
+    for profile in ("basic", "research"):
+        heard.run(place, "schedule", place.write_sites(profile=profile))
+    assert heard.by("held") == [{"studies": 1, "codes": "burned-in-risk"}] * 2
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,9 @@ def test_what_becomes_stable_while_a_run_lingers_is_moved_before_it_ends(
         for work in find_work(desk, set()):
             move(desk, work)
         monkeypatch.setattr(route, "as_tasks", in_this_process)
-        tally = Tally("north")
+        tally = Tally("north", untold=True)  # of a held study
         told: list[int] = []
-        monkeypatch.setattr(route, "alarm_of_held", lambda tally: told.append(len(tally.outcomes)))
+        monkeypatch.setattr(route, "alarm_of_held", lambda _, tally: told.append(len(tally.outcomes)))
         run = threading.Thread(target=route._drain, args=(desk, tally, "doorbell", Unseen(), SECONDS))
         began = time.monotonic()
         run.start()

@@ -26,12 +26,12 @@ from deployments.demo.servers import PrefectServer
 from flows import reconcile as flow
 from flows.cli import app
 from flows.desk import Desk
-from flows.errors import FlowsError, TransientError
+from flows.errors import AwayError, FlowsError, TransientError
 from flows.inventory import Inventory, find_work
 from flows.ledger import lineage
 from flows.ledger.book import Ledger
 from flows.ledger.records import RunStarted, StudyOutcome
-from flows.orthanc import StudyAtSite
+from flows.orthanc import Orthanc, StudyAtSite
 from flows.reconciliation import cloud, compare, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.ending import end
@@ -525,6 +525,25 @@ def test_an_end_that_is_away_leaves_no_record(place: Place, end: str) -> None:
     finally:
         server.start()
     assert table(place, "FROM reconciliations") == []
+
+
+def test_a_hospital_that_goes_away_while_it_is_mended_takes_nothing_of_what_was_done(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.receive(CT)
+    walk, walks = Orthanc.studies, list[Orthanc]()
+
+    def studies_until_it_is_away(self: Orthanc) -> Iterator[StudyAtSite]:
+        walks.append(self)
+        yield from walk(self)
+        if len(walks) == 3:  # after the hospital and the cloud
+            raise AwayError("the hospital is away", "sites.north")
+
+    monkeypatch.setattr(Orthanc, "studies", studies_until_it_is_away)
+    result = night(place)
+
+    assert (len(result.outcomes), [type(error) for error in result.errors]) == (1, [AwayError])
+    assert (counts(place.cloud), len(table(place, "FROM reconciliations"))) == (6, 1)
 
 
 def test_of_many_instances_every_digest_is_asked_for_within_a_week(

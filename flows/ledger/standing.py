@@ -177,6 +177,11 @@ class Standing:
         )
         return {row["reason"]: row["studies"] for row in self._asked(query)}
 
+    def held_records(self) -> dict[str, str]:
+        """Return the records of the studies that are held now, each with its study's commonest reason."""
+        query = "SELECT record, reason FROM latest WHERE site = $site AND project = $project AND status = 'held'"
+        return {row["record"]: row["reason"] for row in self._asked(query)}
+
     def found(self, since: datetime) -> dict[str, int]:
         """Return how many studies were found since then, by how; `since` is UTC without a zone."""
         query = (

@@ -107,7 +107,10 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
         desk.ledger.reconciled(record)
         result = Reconciled(record, inventories.differences(), inventories.gone())
         if healer:
-            _heal(desk, inventories, result, healer)
+            try:
+                _heal(desk, inventories, result, healer)
+            except TransientError as error:  # the hospital was walked through again, and went away
+                result.errors.append(error)
     return result
 
 

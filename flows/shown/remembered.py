@@ -1,13 +1,13 @@
 """What page and alarms of a site know from run to run: small notes beside the ledger, lost without harm.
 
-Each is written by one kind of run alone, because others go on meanwhile. All times are UTC, without a zone.
+Each has one subject, because others are written meanwhile. All times are UTC, without a zone.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import duckdb
 from pydantic import BaseModel, NaiveDatetime, NonNegativeInt, ValidationError
@@ -17,7 +17,18 @@ from flows.desk import Desk
 from flows.errors import LedgerError
 from flows.ledger import lineage
 
-__all__ = ["Compared", "Rang", "Renewed", "heard_lately", "is_recent", "leave", "note_reconciliation", "noted", "now"]
+__all__ = [
+    "Compared",
+    "Rang",
+    "Renewed",
+    "Told",
+    "heard_lately",
+    "is_recent",
+    "leave",
+    "note_reconciliation",
+    "noted",
+    "now",
+]
 
 HEARD_WITHIN: Final = timedelta(minutes=15)
 """How long a doorbell counts as heard: several times as long as rings start no new run."""
@@ -38,6 +49,15 @@ class Rang(BaseModel, frozen=True):
     """When a run that a doorbell started began or ended last; None if never."""
 
     at: NaiveDatetime | None = None
+
+
+class Told(BaseModel, frozen=True):
+    """Records of held studies that Prefect was told of, those that are held no longer left out.
+
+    Which, and not up to which: two machines' clocks may disagree about what was recorded first.
+    """
+
+    records: tuple[str, ...] = ()
 
 
 class Compared(BaseModel, frozen=True):
@@ -61,8 +81,9 @@ class Compared(BaseModel, frozen=True):
     pending_since: NaiveDatetime | None = None
 
 
-_Noted = TypeVar("_Noted", Renewed, Rang, Compared)
-_NAMES: Final = {Renewed: "", Rang: ".rang", Compared: ".compared"}  # no site has a dot in its name
+_Note: TypeAlias = Renewed | Rang | Told | Compared
+_Noted = TypeVar("_Noted", Renewed, Rang, Told, Compared)
+_NAMES: Final = {Renewed: "", Rang: ".rang", Told: ".told", Compared: ".compared"}  # no site has a dot in its name
 
 
 def note_reconciliation(desk: Desk, differences: int) -> None:
@@ -98,7 +119,7 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def leave(desk: Desk, note: Renewed | Rang | Compared) -> None:
+def leave(desk: Desk, note: _Note) -> None:
     """Leave a note.
 
     Raises
@@ -117,5 +138,5 @@ def noted(desk: Desk, kind: type[_Noted]) -> _Noted:
         return kind()
 
 
-def _path(desk: Desk, kind: type[Renewed | Rang | Compared]) -> Path:
+def _path(desk: Desk, kind: type[_Note]) -> Path:
     return desk.ledger.directory / ".pages" / f"{desk.site}{_NAMES[kind]}.json"

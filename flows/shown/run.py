@@ -22,10 +22,11 @@ from flows.desk import Desk
 from flows.errors import AwayError
 from flows.inventory import Work
 from flows.ledger.records import Trigger
+from flows.ledger.standing import Standing
 from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
-from flows.shown.remembered import Rang, heard_lately, leave, now
+from flows.shown.remembered import Rang, Told, heard_lately, leave, noted, now
 from flows.shown.table import publish
 from flows.tally import Tally, counted
 
@@ -169,7 +170,7 @@ def _note_ring(desk: Desk, trigger: Trigger) -> None:
 
 
 def renew_and_alarm(desk: Desk, tally: Tally, *, busy: bool) -> None:
-    """Renew the page of a site, and tell Prefect of what was held, once, and of a ledger that does not balance.
+    """Renew the page of a site, if it is time; then tell Prefect of a ledger that does not balance and of what is held.
 
     Parameters
     ----------
@@ -178,14 +179,25 @@ def renew_and_alarm(desk: Desk, tally: Tally, *, busy: bool) -> None:
     """
     with harmless("the page of the site"):
         balance = page.renew(desk, busy=busy)
-        if balance and not balance.balanced:
+        if balance is None:
+            return
+        if not balance.balanced:
             alarm(desk.site, "unbalanced", studies=balance.unbalanced, unproven=balance.unproven)
-    alarm_of_held(tally)
+    alarm_of_held(desk, tally)
 
 
-def alarm_of_held(tally: Tally) -> None:
-    """Tell Prefect of what was held and nobody was told of; once, if it hears it."""
-    if tally.untold:
-        codes = ", ".join(sorted(tally.untold))
-        if alarm(tally.site, "held", studies=tally.untold.total(), codes=codes):
-            tally.untold.clear()
+def alarm_of_held(desk: Desk, tally: Tally) -> None:
+    """Tell Prefect of what is held and nobody was told of, whichever run held it; once, if it hears it.
+
+    A run may be killed, or a command may hold a study without Prefect: the next run tells.
+    """
+    with harmless("what is held"):
+        with Standing(desk.ledger.directory, desk.site, desk.project) as standing:
+            held = standing.held_records()
+        told = set(noted(desk, Told).records)
+        new = Counter(reason for record, reason in held.items() if record not in told)
+        if new and not alarm(desk.site, "held", studies=new.total(), codes=", ".join(sorted(new))):
+            return
+        if told != held.keys():
+            leave(desk, Told(records=tuple(sorted(held))))
+        tally.untold = False
