@@ -87,7 +87,8 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     """
     now = datetime.now(UTC)
     early = desk.ledger.left_early(desk.site, desk.project, since=now - _FOLLOWED)
-    works = {one.work for one in early if one.at <= now - age}
+    # A clock that was ahead says nothing about an age.
+    works = {one.work for one in early if not now - age < one.at <= now}
     if works:
         # Listed at once: a walk misses the neighbour of what is deleted meanwhile, and that would be withdrawn.
         works -= {work_token(desk, orthanc_id) for orthanc_id in desk.hospital.study_ids()}

@@ -8,14 +8,16 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prefect.logging import disable_run_logger
 from pydicom.dataset import Dataset
 
+import flows.early
 import flows.route
 from deployments.demo import studies
 from flows.desk import Desk
@@ -304,6 +306,17 @@ def test_a_study_that_is_gone_before_it_is_stable_is_withdrawn(arriving: Place) 
         assert withdraw_forsaken(desk) == 0  # too young to be called forsaken
         assert withdraw_forsaken(desk, timedelta(0)) == 3
     assert (counts(arriving.cloud), states(arriving)) == (2, {"early": 2, "withdrawn": 3})
+
+
+def test_what_left_while_the_clock_was_ahead_is_withdrawn(arriving: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    next_year = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(days=365))
+    with monkeypatch.context() as ahead:
+        ahead.setattr(flows.early, "datetime", next_year)
+        assert early(arriving, images(3)) == 3
+    emptied(arriving.hospital)
+    with arriving.desk() as desk:
+        assert withdraw_forsaken(desk) == 3
+    assert counts(arriving.cloud) == 0
 
 
 def test_what_another_site_with_the_same_key_loaded_is_not_withdrawn(arriving: Place) -> None:

@@ -30,7 +30,7 @@ from flows.errors import AwayError, FlowsError, TransientError
 from flows.inventory import Inventory, find_work
 from flows.ledger import lineage
 from flows.ledger.book import Ledger
-from flows.ledger.records import RunStarted, StudyOutcome
+from flows.ledger.records import Early, RunStarted, StudyOutcome
 from flows.orthanc import Orthanc, StudyAtSite
 from flows.reconciliation import cloud, compare, hospital, inventories
 from flows.reconciliation.compare import Reconciled, reconciled
@@ -492,6 +492,57 @@ def test_what_is_in_flight_for_over_a_day_is_named(place: Place, monkeypatch: py
     result = night(place)
 
     assert [(one.kind, one.instances) for one in result.left] == [("older-than", 6)]
+
+
+@pytest.mark.parametrize("days", [2, -365], ids=["two days ago", "by a clock that was ahead"])
+@pytest.mark.parametrize(
+    "site, project",
+    [("north", "test"), ("called-so-then", "test"), ("north", "called-so-then")],
+    ids=["", "site", "project"],
+)
+def test_what_left_early_and_has_no_end_is_named(place: Place, site: str, project: str, days: int) -> None:
+    leave_early(place, site, project, datetime.now(UTC) - timedelta(days=days))
+    first, second = night(place), night(place, names=("east", "north"))
+    named = [(one.kind, one.work, one.instances) for one in first.left]
+    assert named == [("left-early", outcome(1).work, 2)]
+    # The first site of the file speaks for names that are no more.
+    assert len(second.left) == ((site, project) == ("north", "test"))
+
+
+@pytest.mark.parametrize("site", ["north", "south"])
+def test_what_left_early_and_is_loaded_by_whatever_site_is_not_named(place: Place, site: str) -> None:
+    leave_early(place, "north", "test", datetime.now(UTC) - timedelta(days=2))
+    with place.desk() as desk:
+        desk.ledger.record(outcome(1, ("loaded", "loaded"), site=site, project="test"))
+    assert "left-early" not in kinds(night(place))
+
+
+def test_what_left_early_lately_is_not_named(place: Place) -> None:
+    leave_early(place, "north", "test", datetime.now(UTC) - timedelta(hours=23))
+    assert night(place).differences == []
+
+
+def leave_early(place: Place, site: str, project: str, at: datetime) -> None:
+    """Record that two instances left before their study was stable."""
+    of = outcome(1, ("loaded", "loaded"))
+    with place.desk() as desk:
+        desk.ledger.early(
+            [
+                Early(
+                    site=site,
+                    project=project,
+                    work=of.work,
+                    run_id="run-1",
+                    patient_id=of.patient_id,
+                    study_instance_uid=of.study_instance_uid,
+                    series_instance_uid=instance.series_instance_uid,
+                    sop_instance_uid=instance.sop_instance_uid,
+                    md5=instance.md5,
+                    at=at,
+                )
+                for instance in of.instances
+            ]
+        )
 
 
 def test_a_study_that_somebody_moves_at_this_moment_is_neither_judged_nor_mended(place: Place) -> None:

@@ -32,6 +32,7 @@ DifferenceKind = Literal[
     "in-flight-gone",
     "gone-at-hospital",
     "older-than",
+    "left-early",
     "unbalanced",
 ]
 """What a reconciliation finds; docs/lineage.md explains each."""

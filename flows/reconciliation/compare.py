@@ -79,7 +79,7 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
         An end is away, or another reconciliation of the site is not over: nothing was recorded.
     """
     started = datetime.now(UTC)
-    with desk.leases.take("reconciliation") as is_ours, Inventories(desk) as inventories:
+    with desk.leases.take("reconciliation") as is_ours, Inventories(desk, names) as inventories:
         if not is_ours:
             raise TransientError("another reconciliation of this site is not over. It will be tried again")
         studies, instances = look_at_hospital(desk, inventories)

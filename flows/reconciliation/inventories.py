@@ -68,6 +68,8 @@ class Inventories:
     ----------
     desk : Desk
         Of the site.
+    names : tuple of str
+        All sites of the sites file.
 
     Raises
     ------
@@ -75,7 +77,7 @@ class Inventories:
         The ledger cannot be read.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, names: tuple[str, ...]) -> None:
         self._directory = desk.ledger.directory
         self._tables = lineage.connect(self._directory)
         day_ago = datetime.now(UTC).replace(tzinfo=None) - OLD
@@ -83,6 +85,8 @@ class Inventories:
         variables = {"site": desk.site, "project": desk.project, **rules}
         for name, value in variables.items():
             self._tables.execute(f"SET VARIABLE {name} = {database.literal(value)}")
+        listed = ", ".join(map(database.literal, names))
+        self._tables.execute(f"SET VARIABLE names = [{listed}]")
         self._tables.execute(f"SET VARIABLE day_ago = TIMESTAMP {database.literal(day_ago.isoformat(' '))}")
         self._tables.execute((files("flows") / "tables" / "reconcile.sql").read_text(encoding="utf-8"))
 
