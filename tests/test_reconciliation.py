@@ -498,7 +498,7 @@ def test_what_is_in_flight_for_over_a_day_is_named(place: Place, monkeypatch: py
 @pytest.mark.parametrize(
     "site, project",
     [("north", "test"), ("called-so-then", "test"), ("north", "called-so-then")],
-    ids=["", "site", "project"],
+    ids=["as now", "another site", "another project"],
 )
 def test_what_left_early_and_has_no_end_is_named(place: Place, site: str, project: str, days: int) -> None:
     leave_early(place, site, project, datetime.now(UTC) - timedelta(days=days))
