@@ -15,10 +15,12 @@ from pathlib import Path
 
 from flows.errors import LedgerError
 
-__all__ = ["LIVE", "Leases"]
+__all__ = ["LIVE", "RECONCILIATION", "Leases"]
 
 LIVE = "live"
 """The lease that every run of the route shares while it works; a backfill waits until nobody does."""
+RECONCILIATION = "reconciliation"
+"""The lease of a reconciliation: a site has one at a time."""
 
 
 class Leases:

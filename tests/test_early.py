@@ -24,6 +24,7 @@ from flows.desk import Desk
 from flows.early import load_early
 from flows.errors import TerminalError
 from flows.inventory import find_work
+from flows.leases import LIVE, RECONCILIATION
 from flows.ledger import lineage
 from flows.ledger.book import Ledger
 from flows.ledger.records import StudyOutcome
@@ -333,6 +334,24 @@ def test_what_another_site_with_the_same_key_loaded_is_not_withdrawn(arriving: P
         assert withdraw_forsaken(desk, timedelta(0)) == 0
 
     assert counts(arriving.cloud) == 3
+
+
+def test_nothing_is_withdrawn_of_what_another_site_with_the_same_key_moves_at_this_moment(arriving: Place) -> None:
+    early(arriving, images(3))
+    settle_down(arriving)
+    text = arriving.write_sites(release="instance").read_text()
+    south = arriving.folder / "south.toml"
+    south.write_text(text.replace("[sites.north]", "[sites.south]"))
+    with Desk.open(load_sites(south, only="south"), "south", "south-1") as other, arriving.desk() as desk:
+        (work,) = find_work(other, set())
+        with other.leases.take(work.work) as is_ours, desk.leases.take(RECONCILIATION), desk.leases.share(LIVE):
+            with other.leases.take(RECONCILIATION) as is_theirs:
+                assert is_ours and is_theirs
+            assert not other.leases.is_shared(LIVE)
+            emptied(arriving.hospital)
+            assert withdraw_forsaken(desk, timedelta(0)) == 0
+        assert counts(arriving.cloud) == 3
+        assert withdraw_forsaken(desk, timedelta(0)) == 3
 
 
 def test_what_another_worker_loaded_and_could_not_close_is_not_withdrawn(arriving: Place) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from flows.desk import Desk
 from flows.errors import AwayError, FlowsError, TransientError, foreseen
+from flows.leases import RECONCILIATION
 from flows.ledger.records import Difference, Reconciliation, StudyOutcome
 from flows.reconciliation.cloud import look_at_cloud
 from flows.reconciliation.heal import HEALED_ALONE, Healing, heals
@@ -79,7 +80,7 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
         An end is away, or another reconciliation of the site is not over: nothing was recorded.
     """
     started = datetime.now(UTC)
-    with desk.leases.take("reconciliation") as is_ours, Inventories(desk, names) as inventories:
+    with desk.leases.take(RECONCILIATION) as is_ours, Inventories(desk, names) as inventories:
         if not is_ours:
             raise TransientError("another reconciliation of this site is not over. It will be tried again")
         studies, instances = look_at_hospital(desk, inventories)
