@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flows.errors import FlowsError, TerminalError, TransientError
+from flows.errors import FlowsError, LedgerError, TerminalError, TransientError
 from flows.inventory import Work
 from flows.ledger.records import Settled, StudyOutcome
 
@@ -110,8 +110,10 @@ class Tally:
 
     @property
     def terminal(self) -> FlowsError | None:
-        """Return the first error for which a person must act."""
-        return next((error for error in self.errors if not isinstance(error, TransientError)), None)
+        """Return the first error for which a person must act; a ledger that cannot be written mends itself seldom."""
+        return next(
+            (one for one in self.errors if isinstance(one, LedgerError) or not isinstance(one, TransientError)), None
+        )
 
     @property
     def left(self) -> str:

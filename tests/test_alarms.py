@@ -237,6 +237,25 @@ def test_a_cloud_that_is_full_opens_its_breaker_and_that_is_told(station: Statio
     assert all_is_there(site, len(CT))
 
 
+def test_a_run_that_fails_is_told_once_and_so_is_a_ledger_that_cannot_be_written(station: Station, site: Place) -> None:
+    site.receive(CT)
+    leases = site.folder / "lineage" / ".leases"
+    leases.parent.mkdir()
+    leases.write_bytes(b"")  # where a folder should be
+    code = "from flows.route import route; print(route('north', 'schedule', return_state=True).type)"
+    for _ in range(2):
+        assert "FAILED" in station.python("-c", code, ENTWASH_SITES=str(site.folder / "sites.toml"))
+
+    text = station.called.wait(" failed")
+
+    assert text.startswith("Entwash: the run north · schedule failed\n")
+    leases.unlink()
+    station.run(site, "schedule")
+    assert all_is_there(site, len(CT))
+    time.sleep(3)
+    assert len(station.called.by(" failed")) == 1
+
+
 def test_whoever_is_called_by_mail_reads_the_same(station: Station) -> None:
     text = station.called.wait("has stopped")
 
@@ -255,7 +274,7 @@ from flows.shown import alarms, page, run, table
 def refuse(*_, **__):
     raise RuntimeError("Prefect refuses")
 
-alarms.emit_event = table.create_table_artifact = page.create_markdown_artifact = refuse
+alarms.get_client = table.create_table_artifact = page.create_markdown_artifact = refuse
 run.get_client = run.create_progress_artifact = run.update_progress_artifact = refuse
 """
 
