@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
-from flows.errors import TerminalError, TransientError
+from flows.errors import TerminalError, TransientError, foreseen
 from flows.leases import LIVE, RECONCILIATION, Leases
 from flows.ledger.book import Ledger
 from flows.orthanc import Orthanc
@@ -139,6 +139,7 @@ class Desk:
         """Return how names in Prefect call a study, as short as `entwash held show` takes it."""
         return self.told(study)[-8:]
 
+    @foreseen("hospital and cloud could not be asked who they are")
     def check(self) -> None:
         """Ask both ends who they are, so that nothing is worked on that cannot be delivered, and for the project's key.
 

@@ -34,6 +34,12 @@ _OVERDUE = records.Hold(
     place="",
     message="the series that the site's wait_for asks for did not come within wait_at_most",
 )
+_NO_UID = records.Hold(
+    sop_instance_uid="",
+    code="uid-invalid",
+    place="(0020,000D) UI",
+    message="the hospital's index has another StudyInstanceUID than the files: it holds what no UID may hold",
+)
 
 _NOTHING: Mapping[str, records.Instance] = MappingProxyType({})
 
@@ -101,6 +107,10 @@ class Attempt:
     def overdue(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
         """Return the outcome of a study for which something did not come in time."""
         return self._untouched("held", _OVERDUE.code, loaded, (_OVERDUE,))
+
+    def unnamed(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
+        """Return the outcome of a study whose UID is none: hospital's index and files spell it in two ways."""
+        return self._untouched("held", _NO_UID.code, loaded, (_NO_UID,))
 
     def of_two_patients(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
         """Return the outcome of a study that the hospital has under two PatientIDs."""

@@ -75,6 +75,8 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     outputs = [one for one in treated if isinstance(one, Output)]
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
+    if _is_spelled_otherwise(work, identities, attempt.count):
+        return attempt.unnamed(desk.ledger.loaded(desk.site, desk.project, work.work))
     _check_study(work, identities)
     before = Before(desk.anonymizer, desk.ledger, desk.site)
     proof = _proof(desk, outputs, kept, identities, before)
@@ -177,6 +179,12 @@ def treat(desk: Desk, examiner: Examiner, copies: Copies, instance: InstanceAtSi
         is_fetched=fetched is not None,
         is_replaced=is_replaced,
     )
+
+
+def _is_spelled_otherwise(work: Work, known: Sequence[Identity], instances: int) -> bool:
+    """Tell whether all files agree on another UID than the hospital's index: one of the two cannot spell it."""
+    uids = {identity.study_instance_uid for identity in known}
+    return len(known) == instances and len(uids) == 1 and work.study_instance_uid not in uids
 
 
 def _check_study(work: Work, known: Sequence[Identity]) -> None:

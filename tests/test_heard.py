@@ -11,6 +11,7 @@ import pytest
 from deployments.demo import studies
 from flows import breaker
 from flows.breaker import _notes
+from flows.errors import TerminalError
 from flows.inventory import find_work
 from flows.orthanc import Attempts, client
 from flows.shown import page
@@ -161,14 +162,35 @@ def test_a_cursor_of_another_type_costs_a_look_and_nothing_else(
     assert (tally.loaded, tally.errors) == (3, [])
 
 
-@pytest.mark.parametrize("uid", ["1.2.3*", "1.2.?"])
-def test_a_study_with_a_wildcard_in_its_uid_holds_up_no_other(place: Place, heard: Heard, uid: str) -> None:
+@pytest.mark.parametrize("uid", ["1.2.3*", "1.2.?", "1.2.é"])
+def test_a_study_whose_uid_is_none_holds_up_no_other(place: Place, heard: Heard, uid: str) -> None:
     odd = studies.ct(3, 1, 1, 2, rows=16)
     for one in odd:
         one["StudyInstanceUID"]._value = uid
     place.receive([*map(studies.to_bytes, odd), *ct(1)])
     tally = heard.run(place, "schedule")
-    assert (len(tally.outcomes), tally.errors) == (2, [])
+    assert (len(tally.outcomes), [str(error) for error in tally.errors]) == (2, [])
+
+
+def test_a_list_that_is_the_same_on_each_page_is_told_and_comes_to_an_end(place: Place, heard: Heard) -> None:
+    place.receive(ct(1))
+    said = json.dumps(ask(place.hospital, "GET", "/studies?expand")[1]).encode()
+    sites = place.write_sites()
+    with faulty(place.hospital, lambda _, __, path: (200, said) if path.startswith("/studies?") else None) as amiss:
+        sites.write_text(sites.read_text().replace(place.hospital.url, amiss.url))
+        tally = heard.run(place, "schedule", sites)
+    assert ["the same studies" in str(error) for error in tally.errors] == [True]
+
+
+@pytest.mark.parametrize("count", ["1e30", "Infinity", "-1", "1.5", str(1 << 64)])
+def test_a_count_that_cannot_be_is_not_from_an_orthanc(place: Place, heard: Heard, count: str) -> None:
+    place.receive(ct(1))
+    said = f'{{"CountInstances": {count}, "UncompressedSize": "1"}}'.encode()
+    sites = place.write_sites()
+    with faulty(place.hospital, lambda _, __, path: (200, said) if path.endswith("/statistics") else None) as amiss:
+        sites.write_text(sites.read_text().replace(place.hospital.url, amiss.url))
+        with pytest.raises(TerminalError, match="not an Orthanc"):
+            heard.run(place, "schedule", sites)
 
 
 def test_a_record_that_cannot_be_read_keeps_no_study_at_home(place: Place, heard: Heard) -> None:

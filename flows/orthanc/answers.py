@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from flows.orthanc.records import StudyAtSite
 from flows.orthanc.wire import Answer, Wire
 
-__all__ = ["parsed", "rows", "study"]
+__all__ = ["number", "parsed", "rows", "study"]
 
 _T = TypeVar("_T")
+_MANY = 1 << 53
 
 
 def parsed(wire: Wire, what: str, answer: Answer, parse: Callable[[Any], _T]) -> _T:
@@ -40,6 +41,20 @@ def rows(said: Any) -> list[Any]:
     if not isinstance(said, list):
         raise TypeError
     return said
+
+
+def number(said: Any) -> int:
+    """Return how many there are, or how many octets.
+
+    Raises
+    ------
+    ValueError
+        It is none, or none that can be.
+    """
+    found = int(str(said))
+    if not 0 <= found < _MANY:
+        raise ValueError
+    return found
 
 
 def study(row: Any) -> StudyAtSite:

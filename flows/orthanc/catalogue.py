@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flows.orthanc.answers import parsed, rows, study
+from flows.orthanc.answers import number, parsed, rows, study
 from flows.orthanc.records import Origin, SeriesAtSite, Size, StudyAtSite
 from flows.orthanc.wire import Wire
 
@@ -65,7 +65,10 @@ class Catalogue:
         what = "the size of a study"
         answer = self._wire.ask(what, lambda: self._wire.orthanc.get_studies_id_statistics(orthanc_study_id))
         found = parsed(
-            self._wire, what, answer, lambda said: Size(int(said["CountInstances"]), int(said["UncompressedSize"]))
+            self._wire,
+            what,
+            answer,
+            lambda said: Size(number(said["CountInstances"]), number(said["UncompressedSize"])),
         )
         if not found.instances:  # Orthanc 1.13 counts nothing in a study that is gone, and no study is empty
             raise self._wire.gone(what)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from flows.errors import FlowsError, GoneError, TerminalError, TransientError
-from flows.orthanc.answers import parsed, rows
+from flows.orthanc.answers import number, parsed, rows
 from flows.orthanc.answers import study as described
 from flows.orthanc.attempts import Attempts
 from flows.orthanc.catalogue import Catalogue
@@ -108,10 +108,15 @@ class Orthanc:
         while page := self._page(since):
             # Orthanc leaves out what was deleted since it listed the page: a short page is not the last.
             since += _PAGE
-            for study in page:
-                if study.orthanc_id not in seen:
-                    seen.add(study.orthanc_id)
-                    yield study
+            new = [study for study in page if study.orthanc_id not in seen]
+            if not new:
+                raise TransientError(
+                    f"The Orthanc at {self._server.place} gave the same studies for one page of its list and another; "
+                    "see what stands between. It will be tried again"
+                )
+            for study in new:
+                seen.add(study.orthanc_id)
+                yield study
 
     def stable_studies(self) -> Iterator[StudyAtSite]:
         """Walk through the studies that Orthanc calls stable; see StudyAtSite for what that is worth."""
@@ -161,9 +166,9 @@ class Orthanc:
     def studies_of(self, study_instance_uid: str) -> frozenset[str]:
         """Return the identifiers of the studies with this StudyInstanceUID: two mean two PatientIDs inside one.
 
-        None of a UID with a wildcard in it: see :meth:`has`.
+        None of what cannot be one: see :meth:`has`.
         """
-        if _WILDCARDS & set(study_instance_uid):
+        if not _can_be_asked_for(study_instance_uid):
             return frozenset()
         found = self._lookup("studies of one StudyInstanceUID", study_instance_uid)
         return frozenset(identifier for kind, identifier in found if kind == "Study")
@@ -171,9 +176,9 @@ class Orthanc:
     def has(self, uid: str) -> bool:
         """Tell whether a study, a series or an instance has this UID.
 
-        Orthanc refuses to look for what has a wildcard in it, which no UID has.
+        Orthanc refuses to look for what has a wildcard in it, and does not find what is not ASCII: no UID is so.
         """
-        if _WILDCARDS & set(uid):
+        if not _can_be_asked_for(uid):
             return False
         return any(kind in _BY_UID for kind, _ in self._lookup("whether it has the target of a reference", uid))
 
@@ -333,8 +338,12 @@ class Orthanc:
         return parsed(self._wire, what, answer, parse)
 
 
+def _can_be_asked_for(uid: str) -> bool:
+    return uid.isascii() and not _WILDCARDS & set(uid)
+
+
 def _instance(row: Any) -> InstanceAtSite:
-    return InstanceAtSite(orthanc_id=row["ID"], series=row["ParentSeries"], size=int(row["FileSize"]))
+    return InstanceAtSite(orthanc_id=row["ID"], series=row["ParentSeries"], size=number(row["FileSize"]))
 
 
 def _changes(said: Any) -> Changes:
