@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from distributed import Client
@@ -32,36 +32,48 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]
 
 
 @contextmanager
-def running(program: str, *arguments: str, environment: dict[str, str], until: str) -> Iterator[str]:
-    """Run one of Dask's programs; yield what it says of its address."""
+def running(program: str, *arguments: str, environment: dict[str, str], until: str, log: Path) -> Iterator[str]:
+    """Run one of Dask's programs; yield what it says of its address. A pipe that nobody reads would stop it."""
     command = [sys.executable, "-m", f"distributed.cli.{program}", "--host", "127.0.0.1", "--no-dashboard", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with log.open("w") as said, ended(command, environment, said) as process:
+        patience = time.monotonic() + 60
+        while not (found := re.search(until, log.read_text())):
+            assert process.poll() is None, f"{program} ended"
+            assert time.monotonic() < patience, f"{program} does not begin"
+            time.sleep(0.05)
+        yield found[0]
+
+
+@contextmanager
+def ended(command: list[str], environment: dict[str, str], said: TextIO) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that is over at the end of the test, whatever comes."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=said, text=True) as process:
         try:
-            assert process.stderr
-            for line in process.stderr:
-                if found := re.search(until, line):
-                    yield found[0]
-                    break
-            else:
-                raise AssertionError(f"{program} ended")
+            yield process
         finally:
-            process.terminate()
-            process.communicate()
+            process.kill()
 
 
 @pytest.fixture
-def cluster(place: Place, prefect: PrefectServer) -> Iterator[tuple[Any, dict[str, str]]]:
+def cluster(place: Place, prefect: PrefectServer, tmp_path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
     """Start a scheduler and two workers, all on this machine; yield a client and the environment of a run."""
     environment = {**os.environ, **prefect.environment, "ENTWASH_SITES": str(place.write_sites())}
     with ExitStack() as stack:
         address = stack.enter_context(
-            running("dask_scheduler", "--port", "0", environment=environment, until=r"tcp://127\.0\.0\.1:\d+")
-        )
-        for _ in range(2):
-            arguments = (address, "--no-nanny", "--nthreads", "1")
-            stack.enter_context(
-                running("dask_worker", *arguments, environment=environment, until="Starting established connection")
+            running(
+                "dask_scheduler",
+                "--port",
+                "0",
+                environment=environment,
+                until=r"tcp://127\.0\.0\.1:\d+",
+                log=tmp_path / "scheduler",
             )
+        )
+        for number in range(2):
+            arguments = (address, "--no-nanny", "--nthreads", "1")
+            begun = "Starting established connection"
+            log = tmp_path / f"worker-{number}"
+            stack.enter_context(running("dask_worker", *arguments, environment=environment, until=begun, log=log))
         client: Any = stack.enter_context(Client(address))  # type: ignore[no-untyped-call]  # Dask has no types here
         client.wait_for_workers(2)
         yield client, {**environment, "ENTWASH_DASK_SCHEDULER": address}
@@ -95,14 +107,15 @@ def test_what_a_dask_worker_died_with_is_moved_by_the_other(place: Place, cluste
     for number in (1, 2):
         place.receive(studies.to_bytes(image) for image in studies.ct(1, number, 1, 150, rows=16))
     first, *_ = client.run(os.getpid).values()
-    with subprocess.Popen(ENTWASH_RUN, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as run:
+    said = place.folder / "said"
+    with said.open("w") as log, ended(ENTWASH_RUN, environment, log) as run:
         until = time.monotonic() + 120
         while counts(place.cloud) < 10:
             assert time.monotonic() < until
             time.sleep(0.01)
         os.kill(first, signal.SIGKILL)
-        _, said = run.communicate(timeout=300)
+        run.wait(180)
 
-    assert run.returncode == 0, said
+    assert run.returncode == 0, said.read_text()
     balance = place.balance()
     assert (counts(place.cloud), balance.loaded, balance.in_flight, balance.balanced) == (300, 300, 0, True)
