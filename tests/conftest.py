@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import prefect_server
 from tests.hospital import Place, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
 
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.stem in SERVERS:
             item.add_marker("servers")
     items.sort(key=lambda item: item.path.stem not in SERVERS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_prefect_database_for_all(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    base = tmp_path_factory.getbasetemp()
+    prefect_server.keep_in((base if worker_id == "master" else base.parent) / "prefect")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from anonymizer import Key
-from deployments.demo.servers import Orthanc, PrefectServer, Worker
+from deployments.demo.servers import Orthanc, Worker
 from flows.errors import LedgerError
 from flows.ledger import lineage
+from tests.prefect_server import PrefectServer
 
 _PASSWORD = "only-for-tests"
 

@@ -23,13 +23,13 @@ import pytest
 
 from deployments.automations import SettingError, automations, bring
 from deployments.demo import studies
-from deployments.demo.servers import PrefectServer
 from flows.settings.hours import Hours
 from tests.faulty import FULL, faulty
 from tests.hospital import PASSWORDS, Place, all_is_there, emptied, passwords_in_the_environment
 from tests.ledgers import delivery, outcome, seen
 from tests.mailbox import Mailbox, mailbox
 from tests.orthanc_server import OrthancServer
+from tests.prefect_server import PrefectServer
 
 ROOT = Path(__file__).resolve().parents[1]
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 3, rows=16)]

@@ -19,7 +19,7 @@ import pytest
 from pydicom.uid import UID
 
 from deployments.demo import studies
-from deployments.demo.prefects import PrefectServer, prefect_environment
+from deployments.demo.prefects import prefect_environment
 from flows import breaker
 from flows.archive.criteria import Criteria, patients_in
 from flows.archive.pace import Pace
@@ -38,6 +38,7 @@ from flows.study import move
 from flows.tally import Tally
 from tests.folders import entwash
 from tests.hospital import Place, ask, counts
+from tests.prefect_server import PrefectServer
 from tests.test_away import quick_desk
 
 ALWAYS = Window()

@@ -17,8 +17,8 @@ import pytest
 from distributed import Client
 
 from deployments.demo import studies
-from deployments.demo.servers import PrefectServer
 from tests.hospital import Place, counts
+from tests.prefect_server import PrefectServer
 
 ROOT = Path(__file__).parents[1]
 STUDIES = 6

@@ -24,10 +24,11 @@ import ahocorasick_rs
 import pytest
 
 from deployments.demo import studies
-from deployments.demo.servers import PrefectServer, free_port
+from deployments.demo.servers import free_port
 from tests.faulty import Fault, Faulty, faulty
 from tests.hospital import PASSWORDS, Place, ask, emptied
 from tests.orthanc_server import OrthancServer
+from tests.prefect_server import PrefectServer
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTS = (

@@ -22,7 +22,6 @@ import urllib3
 from typer.testing import CliRunner, Result
 
 from deployments.demo import studies
-from deployments.demo.servers import PrefectServer
 from flows import reconcile as flow
 from flows.cli import app
 from flows.desk import Desk
@@ -40,6 +39,7 @@ from flows.study import move
 from flows.tally import Tally
 from tests.hospital import Place, ask, counts, files_of
 from tests.ledgers import outcome
+from tests.prefect_server import PrefectServer
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
 OTHER = [studies.to_bytes(image) for image in studies.ct(2, 2, 1, 3, rows=16)]

@@ -15,7 +15,7 @@ import pytest
 
 from deployments.demo import sqlite
 
-PATIENCE = 3.0
+PATIENCE = 5.0
 """Seconds that a connection waits to write; a minute under Prefect."""
 
 
@@ -68,9 +68,11 @@ async def _went_on(database: Path) -> bool:
             await reader.execute("ROLLBACK")
 
             await writer.execute("BEGIN IMMEDIATE")
-            gave_up = threading.Event()
-            waits = asyncio.create_task(_insert(reader, gave_up))
-            await asyncio.sleep(0.2)
+            began, gave_up = threading.Event(), threading.Event()
+            waits = asyncio.create_task(_insert(reader, began, gave_up))
+            while not began.is_set():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.5)  # on a busy machine, too, it waits inside of SQLite by now
             del cursor
             gc.collect()  # its exception had it, too
             went_on = not gave_up.is_set()
@@ -81,10 +83,11 @@ async def _went_on(database: Path) -> bool:
         return went_on
 
 
-async def _insert(connection: aiosqlite.Connection, gave_up: threading.Event) -> None:
+async def _insert(connection: aiosqlite.Connection, began: threading.Event, gave_up: threading.Event) -> None:
     """Insert once more, and have the connection's own thread say where it gave up."""
 
     def insert() -> None:
+        began.set()
         try:
             connection._conn.execute("INSERT INTO numbers VALUES (3)")
         except sqlite3.OperationalError:

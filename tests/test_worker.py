@@ -15,7 +15,7 @@ from tests.served import Site, served
 
 SWEEP_SECONDS = 15
 LINGER_SECONDS = 5
-PATIENCE = 600.0
+PATIENCE = 300.0
 """Seconds. Prefect's server on SQLite now and then stands still for minutes: everything says "database is locked"."""
 
 
