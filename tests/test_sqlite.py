@@ -75,7 +75,7 @@ async def _went_on(database: Path) -> bool:
             await asyncio.sleep(0.5)  # on a busy machine, too, it waits inside of SQLite by now
             del cursor
             gc.collect()  # its exception had it, too
-            went_on = not gave_up.is_set()
+            went_on = not gave_up.wait(1.0)  # if it had to wait for that, the other thread is about to say so
         finally:
             gc.unfreeze()
         await writer.execute("COMMIT")
