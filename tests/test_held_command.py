@@ -87,6 +87,25 @@ def test_the_list_can_be_read_by_a_program_and_narrowed(held: Place) -> None:
     assert "knows no site" in entwash("held", "list", "--site", "west").stderr
 
 
+def test_a_study_that_the_hospital_deleted_meanwhile_is_told(held: Place) -> None:
+    def night() -> None:
+        assert entwash("reconcile", "north").exit_code in {0, 1}
+
+    images = [studies.to_bytes(image) for image in named()]
+    one, *_ = ask(held.hospital, "GET", "/instances")[1]
+    ask(held.hospital, "DELETE", f"/instances/{one}")
+    night()
+    assert the_study()["gone_at_hospital_since"] is None  # what is left can be tried again
+    emptied(held.hospital)
+    night()
+    assert the_study()["gone_at_hospital_since"]
+    assert "identifier-left 3 (gone at the hospital)" in entwash("held", "list").stdout
+    assert "gone at the hospital, as a reconciliation found" in entwash("held", "show", the_study()["short"]).stdout
+    held.receive(images)
+    night()
+    assert the_study()["gone_at_hospital_since"] is None
+
+
 def test_list_and_show_need_neither_password_nor_key_nor_hospital(held: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ENTWASH_TEST_PASSWORD")
     monkeypatch.delenv("ENTWASH_CLOUD_PASSWORD")

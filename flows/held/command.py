@@ -244,7 +244,7 @@ def _row(study: HeldStudy, short: str, now: datetime) -> tuple[str, ...]:
         f"{study.since:%Y-%m-%d %H:%M}",
         age_text(now - study.since),
         f"{study.held_instances} of {study.source_instances}",
-        why + " (released, waits)" * study.waits,
+        why + " (released, waits)" * study.waits + " (gone at the hospital)" * (study.gone_since is not None),
     )
 
 
@@ -262,6 +262,7 @@ def _plain(study: HeldStudy, short: str, now: datetime) -> dict[str, Any]:
         "held_instances": study.held_instances,
         "reasons": study.reasons,
         "release_waits": study.waits,
+        "gone_at_hospital_since": study.gone_since.isoformat() if study.gone_since else None,
     }
 
 

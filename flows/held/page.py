@@ -45,6 +45,8 @@ def _head(study: HeldStudy, now: datetime) -> Iterator[str]:
     yield ""
     yield f"- site {study.site}, project {study.project}, patient {study.patient_id or 'not known'}"
     yield f"- held since {_time(study.since)}, {age_text(now - study.since)}; last tried {_time(study.held_at)}"
+    if study.gone_since:
+        yield f"- gone at the hospital, as a reconciliation found {_time(study.gone_since)}: it cannot be tried again"
     kinds = f" ({' '.join(study.modalities)})" if study.modalities else ""
     yield f"- {study.held_instances} of {study.source_instances} instances{kinds} stay at the hospital"
     profile = f"{study.profile_name} ({study.profile_digest[:8]})"

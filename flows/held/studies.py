@@ -16,6 +16,7 @@ from flows.ledger import lineage
 __all__ = ["Finding", "HeldStudy", "age_text", "chosen", "held_studies", "short_forms"]
 
 _SHORT: Final = 8  # digits, as in the names of Prefect's tasks
+_IS_GONE: Final = "kind = 'gone-at-hospital' AND is_open"
 _ROOT: Final = "2.25."
 _UNITS: Final = (("day", 86400), ("hour", 3600), ("minute", 60))
 
@@ -42,6 +43,8 @@ class HeldStudy:
         When the latest attempt ended.
     held_instances : int
         How many of its `source_instances` stay; the others are loaded.
+    gone_since : datetime, optional
+        When a reconciliation first found that the hospital has it no longer; None while it does.
     releases : tuple of dict
         Who released it when and why, and what became of that; the oldest first.
     """
@@ -63,6 +66,7 @@ class HeldStudy:
     held_instances: int
     findings: tuple[Finding, ...]
     checks: dict[str, int]
+    gone_since: datetime | None
     releases: tuple[dict[str, Any], ...]
 
     @property
@@ -97,6 +101,7 @@ def held_studies(
     checks = _by_study(lineage.rows(tables, f"FROM checks {where}", parameters))
     releases = _by_study(lineage.rows(tables, f"FROM releases {where} ORDER BY record", parameters))
     counts = _by_study(lineage.rows(tables, f"FROM balance {where}", parameters))
+    gone = _by_study(lineage.rows(tables, f"FROM differences {where} AND {_IS_GONE}", parameters))
     rows = lineage.rows(tables, f"FROM studies {where}", parameters)
     studies = [
         HeldStudy(
@@ -117,6 +122,7 @@ def held_studies(
             held_instances=counts[key][0]["held"],
             findings=_findings(found[key]),
             checks={each["name"]: each["count"] for each in checks.get(key, ())},
+            gone_since=_gone_since(row, gone.get(key, ())),
             releases=tuple(releases.get(key, ())),
         )
         for row in rows
@@ -175,6 +181,12 @@ def _is_part(study: HeldStudy, name: str) -> bool:
     uid = study.study_instance_uid
     starts = uid.startswith(name) or uid.removeprefix(_ROOT).startswith(name)
     return starts or uid.endswith(name) or study.work.endswith(name)
+
+
+def _gone_since(study: dict[str, Any], differences: Iterable[dict[str, Any]]) -> datetime | None:
+    """Return since when all of a study is gone; of one that lost some instances the rest can be tried again."""
+    whole = [one["first_seen"] for one in differences if one["instances"] >= study["source_instances"]]
+    return min(whole).replace(tzinfo=UTC) if whole else None
 
 
 def _by_study(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
