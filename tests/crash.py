@@ -1,21 +1,25 @@
-"""A worker that dies at one step of a study, in a process of its own: the n-th time that it comes there.
-
-python -m tests.crash SITES STEP before|after NUMBER
-"""
+"""Work that ends because its process is killed at one step: for :func:`tests.processes.killed`."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from flows.cli import app
 from flows.desk import Desk
+from flows.early import load_early
+from flows.inventory import find_work
+from flows.ledger.book import Ledger
+from flows.orthanc import Orthanc
+from flows.reconciliation import hospital
 from flows.settings.sites import load_sites
+from flows.study import move
 from tests.plain_run import run
 
 STEPS = {
@@ -65,12 +69,40 @@ def die_at(step: str, when: str, number: int) -> None:
     setattr(place, last, dies)
 
 
-def main(sites: str, step: str, when: str, number: str) -> None:
+def route(sites: Path, step: str, when: str, number: int) -> None:
     """Do what the flow does, without Prefect, until it dies."""
-    die_at(step, when, int(number))
-    with Desk.open(load_sites(Path(sites), only="north"), "north", "run-that-dies") as desk:
+    die_at(step, when, number)
+    with Desk.open(load_sites(sites, only="north"), "north", "run-that-dies") as desk:
         run(desk)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def reconcile(sites: Path, step: str, when: str, number: int) -> None:
+    """Reconcile, and mend what is lost since just now, until it dies."""
+    hospital.GRACE = timedelta(0)
+    die_at(step, when, number)
+    app(["reconcile", "north", "--sites", str(sites)])
+
+
+def load_and_withdraw(sites: Path, step: str, files: Sequence[bytes]) -> None:
+    """Receive files and load them early, or without files move the study, until it dies."""
+    kinds: dict[str, tuple[type, str]] = {
+        "before the intent": (Ledger, "early"),
+        "before the load": (Orthanc, "store"),
+        "before the withdrawal": (Orthanc, "delete"),
+        "before its record": (Ledger, "early"),
+        "before the outcome": (Ledger, "record"),
+        "before the end": (Ledger, "early"),
+    }
+    with Desk.open(load_sites(sites, only="north"), "north", "killed") as desk:
+        for data in files:
+            desk.hospital.store(data)
+        works = [] if files else find_work(desk, set())
+        setattr(*kinds[step], _die)
+        if files:
+            load_early(desk)
+        else:
+            move(desk, works[0])
+
+
+def _die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +9,12 @@ import pytest
 
 from deployments.demo import studies
 from flows.desk import Desk
+from tests import crash
 from tests.cases import case
 from tests.crash import STEPS
 from tests.hospital import Place, counts, emptied, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
+from tests.processes import killed
 from tests.test_look import looked_at
 
 IMAGES = 4
@@ -61,14 +60,8 @@ def test_a_worker_killed_at_any_step_loses_and_doubles_nothing(
     with passwords_in_the_environment():
         sites = place.write_sites()
 
-        died = subprocess.run(
-            [sys.executable, "-m", "tests.crash", str(sites), step, when, str(number)],
-            cwd=Path(__file__).parents[1],
-            capture_output=True,
-            check=False,
-        )
+        killed(crash.route, sites, step, when, number)
 
-        assert died.returncode == -signal.SIGKILL, died.stderr.decode()
         with place.desk() as desk:
             assert not is_in_cloud(desk, HELD)
             looked_at(desk, thorough=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +23,6 @@ from flows.errors import TerminalError
 from flows.inventory import find_work
 from flows.leases import LIVE, RECONCILIATION
 from flows.ledger import lineage
-from flows.ledger.book import Ledger
 from flows.ledger.records import StudyOutcome
 from flows.orthanc import Orthanc
 from flows.orthanc.client import COMPLETE
@@ -35,12 +31,11 @@ from flows.settings.sites import load_sites
 from flows.study import move
 from flows.tally import Tally
 from flows.withdrawal import withdraw_forsaken
+from tests import crash, processes
 from tests.cases import read
 from tests.faulty import Faulty, faulty
 from tests.hospital import Place, ask, counts, emptied, files_of, passwords_in_the_environment
 from tests.orthanc_server import OrthancServer
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture(scope="module")
@@ -412,39 +407,9 @@ def test_a_cloud_that_refuses_the_mark_leaves_nothing_off_the_record(place: Plac
 # Killed
 
 
-def die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_at(step: str, sites: Path, files: Sequence[bytes]) -> None:
-    """Receive files and load them early, or without files move the study, and be killed at a step."""
-    os.environ.update(ENTWASH_TEST_PASSWORD="only-for-tests", ENTWASH_CLOUD_PASSWORD="only-for-tests")
-    kinds: dict[str, tuple[type, str]] = {
-        "before the intent": (Ledger, "early"),
-        "before the load": (Orthanc, "store"),
-        "before the withdrawal": (Orthanc, "delete"),
-        "before its record": (Ledger, "early"),
-        "before the outcome": (Ledger, "record"),
-        "before the end": (Ledger, "early"),
-    }
-    with Desk.open(load_sites(sites, only="north"), "north", "killed") as desk:
-        for data in files:
-            desk.hospital.store(data)
-        works = [] if files else find_work(desk, set())
-        owner, name = kinds[step]
-        setattr(owner, name, die)
-        if files:
-            load_early(desk)
-        else:
-            move(desk, works[0])
-
-
 def killed(place: Place, step: str, datasets: Iterable[Dataset] = ()) -> None:
     files = [studies.to_bytes(dataset) for dataset in datasets]
-    process = SPAWN.Process(target=die_at, args=(step, place.write_sites(release="instance"), files))
-    process.start()
-    process.join(180)
-    assert process.exitcode == -signal.SIGKILL
+    processes.killed(crash.load_and_withdraw, place.write_sites(release="instance"), step, files)
 
 
 @pytest.mark.parametrize("step", ["before the intent", "before the load"])

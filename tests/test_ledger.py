@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import multiprocessing
 import os
 import shutil
 import signal
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +24,11 @@ from flows.ledger.book import Ledger, LedgerError
 from flows.ledger.records import RunStarted, Settled, StudyOutcome
 from tests.cases import case
 from tests.ledgers import NOON, delivery, finished, outcome, release, seen, started
-
-SPAWN = multiprocessing.get_context("spawn")
+from tests.processes import FORKS, start
 
 
 def visible(directory: Path, kind: str = "studies") -> list[Path]:
     return sorted((directory / kind).glob("2*.parquet"))
-
-
-def start(target: Callable[..., None], *arguments: object) -> BaseProcess:
-    process = SPAWN.Process(target=target, args=arguments)
-    process.start()
-    return process
 
 
 def plain(value: Any) -> Any:
@@ -221,7 +212,7 @@ def watch(directory: Path, pipe: Connection) -> None:
 
 def test_four_writers_lose_nothing_while_an_auditor_stays_connected(tmp_path: Path) -> None:
     Ledger(tmp_path).started(started())
-    ours, theirs = SPAWN.Pipe()
+    ours, theirs = FORKS.Pipe()
     auditor = start(watch, tmp_path, theirs)
     theirs.close()  # so that an auditor who dies ends the test, too
     assert ours.recv() == "open"
@@ -265,7 +256,7 @@ def test_a_writer_killed_in_the_middle_leaves_only_whole_records(tmp_path: Path)
     acknowledged = 0
     halves: list[Path] = []
     for _ in range(20):  # until three kills have hit a file that was being written
-        ours, theirs = SPAWN.Pipe(duplex=False)
+        ours, theirs = FORKS.Pipe(duplex=False)
         writer = start(write_until_killed, tmp_path, theirs)
         theirs.close()
         ours.recv_bytes()

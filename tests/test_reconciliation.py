@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -37,9 +35,11 @@ from flows.reconciliation.ending import end
 from flows.reconciliation.heal import Healing, healed
 from flows.study import move
 from flows.tally import Tally
+from tests import crash
 from tests.hospital import Place, ask, counts, files_of
 from tests.ledgers import outcome
 from tests.prefect_server import PrefectServer
+from tests.processes import killed
 
 CT = [studies.to_bytes(image) for image in studies.ct(1, 1, 1, 6, rows=16)]
 OTHER = [studies.to_bytes(image) for image in studies.ct(2, 2, 1, 3, rows=16)]
@@ -610,17 +610,6 @@ def test_of_many_instances_every_digest_is_asked_for_within_a_week(
     assert max(asked) < 8
 
 
-DIES = """
-import sys
-from datetime import timedelta
-from flows.cli import app
-from flows.reconciliation import hospital
-from tests.crash import die_at
-
-hospital.GRACE = timedelta(0)
-die_at(sys.argv[2], sys.argv[3], int(sys.argv[4]))
-app(["reconcile", "north", "--sites", sys.argv[1]])
-"""
 STEPS = (
     ("flows.reconciliation.compare:look_at_hospital", "after", 1),
     ("flows.reconciliation.compare:look_at_cloud", "after", 1),
@@ -647,13 +636,7 @@ def test_who_is_killed_leaves_the_next_one_to_mend(place: Place, step: str, when
     delete(place, "instances", 2)
     place.receive(OTHER)
 
-    died = subprocess.run(
-        [sys.executable, "-c", DIES, str(place.write_sites()), step, when, str(number)],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        check=False,
-    )
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    killed(crash.reconcile, place.write_sites(), step, when, number)
     night(place)
     place.run()  # what was taken up and not moved is in flight, and any run goes on with it
 
