@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows import notes
 from flows.desk import Desk
-from flows.errors import AwayError, FlowsError, LedgerError
+from flows.errors import AwayError, FlowsError, TransientError
 from flows.orthanc import Orthanc
 
 __all__ = ["Breaker", "breakers_of", "opened_at"]
@@ -102,7 +102,7 @@ class Breaker:
         self.was_open = True
         if self._note.exists():
             return
-        with contextlib.suppress(LedgerError):  # it is for those who watch; without it, the work waits all the same
+        with contextlib.suppress(TransientError):  # for those who watch; the work waits all the same
             notes.leave(self._note, {"since": datetime.now(UTC).isoformat(), "full": error.full})
         self._tell(error)
 

@@ -62,7 +62,7 @@ def keep(path: Path, cursor: Cursor) -> None:
 
     Raises
     ------
-    LedgerError
+    TransientError
         The file cannot be written.
     """
     notes.leave(path, cursor.model_dump())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ from typing import Protocol, Self
 from anonymizer import Anonymizer, AnonymizerError, Key, load_profile
 from anonymizer.staging import staging
 from flows.errors import TerminalError, TransientError, foreseen
-from flows.leases import LIVE, RECONCILIATION, Leases
+from flows.leases import Leases
 from flows.ledger.book import Ledger
 from flows.orthanc import Orthanc
 from flows.settings.selectionrow import SelectionRow
@@ -102,7 +103,7 @@ class Desk:
                 cloud=cloud,
                 anonymizer=anonymizer,
                 ledger=ledger,
-                leases=Leases(ledger.directory / ".leases", lambda of: pseudonyms.token("lease", *_whose(name, of))),
+                leases=Leases(ledger.directory / ".leases", name, partial(pseudonyms.token, "lease")),
                 spool=sites.lineage / "spool",
                 run_id=run_id,
                 hold=site.hold,
@@ -187,8 +188,3 @@ class Desk:
                 f"the spool folder beside the lineage cannot be written ({error.strerror}): make room on its disk. "
                 "It will be tried again"
             ) from None
-
-
-def _whose(site: str, of: str) -> tuple[str, ...]:
-    """Return what a lease is for: a study is one for all sites with its key, as it is one in the cloud."""
-    return (site, of) if of in {LIVE, RECONCILIATION} else (of,)

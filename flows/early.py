@@ -89,7 +89,7 @@ def _described(desk: Desk, change: Change) -> tuple[StudyAtSite, InstanceAtSite]
 
 
 def _load(desk: Desk, work: Work, instances: Sequence[InstanceAtSite]) -> int:
-    with desk.leases.take(work.work) as is_ours:
+    with desk.leases.study(work.work) as is_ours:
         if not is_ours or _is_elsewhere(desk, work):
             return 0
         copies, before = Copies(desk, work), Before(desk.anonymizer, desk.ledger, desk.site)

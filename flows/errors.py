@@ -6,7 +6,8 @@ The exception type decides every retry; nothing else does::
     ├── TransientError          try again: it failed, and may not the next time
     │   ├── AwayError           the other end is away, slow, broken or full: all of its work waits
     │   ├── GoneError           it is no longer there: deleted at the other end meanwhile
-    │   └── LedgerError         the ledger could not be written or read; nothing was recorded by halves
+    │   └── LedgerError         the ledger could not be written or read; nothing was recorded by halves. A person
+    │                           should look, though the next attempt may do
     ├── NotBegunError           a run that a person asked for could not begin
     └── TerminalError           a person must act: the same attempt will fail the same way
         ├── SitesError          the sites file, or something that it names, is not usable
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import ClassVar, ParamSpec, TypeVar
 
 __all__ = [
     "AwayError",
@@ -40,11 +41,21 @@ _T = TypeVar("_T")
 
 
 class FlowsError(Exception):
-    """Stand at the root of everything that flows raise on purpose."""
+    """Stand at the root of everything that flows raise on purpose.
+
+    Attributes
+    ----------
+    is_for_a_person : bool
+        Whether a run that ended with it is to be seen as failed; what only waits mends itself.
+    """
+
+    is_for_a_person: ClassVar[bool] = True
 
 
 class TransientError(FlowsError):
     """Tell that trying again later may help, and that nothing is lost until then."""
+
+    is_for_a_person = False
 
 
 class AwayError(TransientError):
@@ -76,6 +87,8 @@ class GoneError(TransientError):
 
 class LedgerError(TransientError):
     """Tell that the ledger could not be written or read; nothing was recorded by halves."""
+
+    is_for_a_person = True
 
 
 class NotBegunError(FlowsError):

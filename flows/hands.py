@@ -42,7 +42,7 @@ def move_if_ours(desk: Desk, work: Work) -> Result:
         A person must act first.
     """
     try:
-        with desk.leases.take(work.work) as is_ours:
+        with desk.leases.study(work.work) as is_ours:
             if not is_ours:
                 return Elsewhere()
             settled = desk.ledger.settled_study(desk.site, desk.project, work.work)

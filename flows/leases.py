@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from flows.errors import LedgerError
@@ -24,23 +25,34 @@ RECONCILIATION = "reconciliation"
 
 
 class Leases:
-    """Hand out leases by name; safe to use from many threads, processes and machines that share the folder.
+    """Hand out leases; safe to use from many threads, processes and machines that share the folder.
 
     Parameters
     ----------
     folder : Path
         Where the locked files are; made if it is not there.
+    site : str
+        Whose leases have names. Those of studies are every site's that calls the study alike.
     called : callable
-        Tells what the file of a name is called: nothing of the name need show.
+        Tells what the file of a lease is called: nothing of site or name need show.
     """
 
-    def __init__(self, folder: Path, called: Callable[[str], str]) -> None:
+    def __init__(self, folder: Path, site: str, called: Callable[..., str]) -> None:
         self._folder = folder
+        self._site = site
         self._called = called
 
+    def study(self, work: str) -> AbstractContextManager[bool]:
+        """Hold the lease of a study as :meth:`take` does: sites with one key share it, as it is one in the cloud."""
+        return self._taken(self._folder / self._called(work))
+
+    def take(self, name: str) -> AbstractContextManager[bool]:
+        """Hold the site's lease of a name for as long as the context lasts."""
+        return self._taken(self._folder / self._called(self._site, name))
+
     @contextlib.contextmanager
-    def take(self, name: str) -> Iterator[bool]:
-        """Hold the lease of a name for as long as the context lasts.
+    def _taken(self, path: Path) -> Iterator[bool]:
+        """Hold a lease.
 
         Yields
         ------
@@ -52,7 +64,6 @@ class Leases:
         LedgerError
             The folder cannot be written.
         """
-        path = self._folder / self._called(name)
         with self._guarded():
             self._folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = _locked(path)
@@ -68,14 +79,14 @@ class Leases:
 
     @contextlib.contextmanager
     def share(self, name: str) -> Iterator[None]:
-        """Hold the lease of a name beside others who share it.
+        """Hold the site's lease of a name beside others who share it.
 
         Raises
         ------
         LedgerError
             The folder cannot be written.
         """
-        path = self._folder / self._called(name)
+        path = self._folder / self._called(self._site, name)
         with self._guarded():
             self._folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -87,8 +98,8 @@ class Leases:
             os.close(descriptor)  # the file stays: others may hold it
 
     def is_shared(self, name: str) -> bool:
-        """Tell whether anybody shares the lease of a name at this moment."""
-        path = self._folder / self._called(name)
+        """Tell whether anybody shares the site's lease of a name at this moment."""
+        path = self._folder / self._called(self._site, name)
         with self._guarded():
             try:
                 descriptor = os.open(path, os.O_RDWR)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.errors import LedgerError
+from flows.errors import TransientError
 from flows.ledger import database
 
 __all__ = ["leave", "left"]
@@ -18,7 +18,7 @@ def leave(path: Path, said: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    LedgerError
+    TransientError
         It cannot be written.
     """
     try:
@@ -26,7 +26,7 @@ def leave(path: Path, said: Mapping[str, Any]) -> None:
         with database.beside(path) as hidden:
             hidden.write_text(json.dumps(said), "utf-8")
     except OSError as error:
-        raise LedgerError(
+        raise TransientError(
             f"a note beside the ledger could not be written ({error.strerror}): look at the free space of its disk and"
             " at the owner and rights of its folder; without it the next run looks at more than it had to"
         ) from None

@@ -108,8 +108,8 @@ class Attempt:
         """Return the outcome of a study for which something did not come in time."""
         return self._untouched("held", _OVERDUE.code, loaded, (_OVERDUE,))
 
-    def unnamed(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
-        """Return the outcome of a study whose UID is none: hospital's index and files spell it in two ways."""
+    def of_an_odd_uid(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:
+        """Return the outcome of a study whose UID is none: the hospital's index spells it otherwise than its files."""
         return self._untouched("held", _NO_UID.code, loaded, (_NO_UID,))
 
     def of_two_patients(self, loaded: records.Loaded = _NOTHING_LOADED) -> records.StudyOutcome:

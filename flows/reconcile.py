@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from flows.desk import Desk
 from flows.errors import FlowsError, TransientError
 from flows.ledger.records import StudyOutcome
+from flows.reconciliation.cloud import is_pseudonym
 from flows.reconciliation.compare import Reconciled, reconciled
 from flows.reconciliation.ending import end
 from flows.reconciliation.heal import Healing, healed
@@ -66,7 +67,9 @@ def _heal(work: str, healing: Healing) -> StudyOutcome | FlowsError | None:
 
 def _publish(desk: Desk, result: Reconciled) -> None:
     """Leave the table in Prefect; the ledger has it all, so a server that refuses it makes no good run a bad one."""
-    names = {one.work: one.work for one in result.differences} if desk.anonymizer.retains_uids else {}
+    # What was loaded under another profile, or for another project, may have kept its own UIDs.
+    hides = desk.anonymizer.retains_uids
+    names = {one.work: one.work for one in result.differences if hides or not is_pseudonym(one.study_instance_uid)}
     with harmless("the table"):
         create_table_artifact(
             key=f"reconcile-{desk.site}", table=rows(result, names), description=f"**{desk.site}**: {sentence(result)}"

@@ -85,8 +85,8 @@ def _drain(desk: Desk, tally: Tally, trigger: Trigger, run: Shown, linger: int) 
                 get_run_logger().info("%s: %d studies to move", desk.site, len(found))
                 run.found(found)
                 drain.move(found)
-                if tally.untold:
-                    alarm_of_held(desk, tally)  # a run that lingers ends much later
+        if tally.untold:
+            alarm_of_held(desk, tally)  # a run that lingers ends much later
         if tally.errors:
             break
     if look.excluded or look.waiting:

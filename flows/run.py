@@ -51,7 +51,7 @@ def recorded_run(sites: Sites, site: str, trigger: Trigger, run_id: str | None =
         event: Literal["finished", "waiting", "failed"] = "failed"
         try:
             yield desk, tally
-            event = "waiting" if tally.errors else "finished"
+            event = "failed" if tally.terminal else "waiting" if tally.errors else "finished"
         finally:
             desk.ledger.finished(
                 RunFinished(

@@ -9,6 +9,7 @@ that, and nothing that is held, or points at what is.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from flows.threads import in_threads
 from flows.withdrawal import close, mark, settle, withdraw
 
 __all__ = ["deliver", "move", "treat"]
+
+_UID = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 
 def move(desk: Desk, work: Work) -> records.StudyOutcome:
@@ -75,9 +78,10 @@ def _move(desk: Desk, work: Work, started: datetime, spool: Path) -> records.Stu
     outputs = [one for one in treated if isinstance(one, Output)]
     kept = [one for one in treated if isinstance(one, Kept)]
     identities = [*(one.report for one in outputs), *(one.held.identity for one in kept if one.held.identity)]
-    if _is_spelled_otherwise(work, identities, attempt.count):
-        return attempt.unnamed(desk.ledger.loaded(desk.site, desk.project, work.work))
-    _check_study(work, identities)
+    if not _are_of(work, identities):
+        if _UID.fullmatch(work.source_uid):  # one of this study is missing
+            raise TransientError("the hospital gave an instance of another study: see its Orthanc's log")
+        return attempt.of_an_odd_uid(desk.ledger.loaded(desk.site, desk.project, work.work))
     before = Before(desk.anonymizer, desk.ledger, desk.site)
     proof = _proof(desk, outputs, kept, identities, before)
     stands, changes = standing(treated), copies.changes(treated)
@@ -181,16 +185,9 @@ def treat(desk: Desk, examiner: Examiner, copies: Copies, instance: InstanceAtSi
     )
 
 
-def _is_spelled_otherwise(work: Work, known: Sequence[Identity], instances: int) -> bool:
-    """Tell whether all files agree on another UID than the hospital's index: one of the two cannot spell it."""
-    uids = {identity.study_instance_uid for identity in known}
-    return len(known) == instances and len(uids) == 1 and work.study_instance_uid not in uids
-
-
-def _check_study(work: Work, known: Sequence[Identity]) -> None:
-    """Refuse to go on with an instance of another study: then one of this study is missing."""
-    if any(identity.study_instance_uid != work.study_instance_uid for identity in known):
-        raise TransientError("the hospital gave an instance of another study: see its Orthanc's log")
+def _are_of(work: Work, known: Sequence[Identity]) -> bool:
+    """Tell whether all instances whose identity is known are of the study."""
+    return all(identity.study_instance_uid == work.study_instance_uid for identity in known)
 
 
 def _check_bytes(work: Work, outputs: Sequence[Output]) -> None:

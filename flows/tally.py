@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from flows.errors import FlowsError, LedgerError, TerminalError, TransientError
+from flows.errors import FlowsError, TerminalError, TransientError
 from flows.inventory import Work
 from flows.ledger.records import Settled, StudyOutcome
 
@@ -110,10 +110,8 @@ class Tally:
 
     @property
     def terminal(self) -> FlowsError | None:
-        """Return the first error for which a person must act; a ledger that cannot be written mends itself seldom."""
-        return next(
-            (one for one in self.errors if isinstance(one, LedgerError) or not isinstance(one, TransientError)), None
-        )
+        """Return the first error that is for a person."""
+        return next((error for error in self.errors if error.is_for_a_person), None)
 
     @property
     def left(self) -> str:

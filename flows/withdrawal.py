@@ -87,8 +87,8 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
     """
     now = datetime.now(UTC)
     early = desk.ledger.left_early(desk.site, desk.project, since=now - _FOLLOWED)
-    # A clock that was ahead says nothing about an age.
-    works = {one.work for one in early if not now - age < one.at <= now}
+    # A clock that was far ahead says nothing about an age.
+    works = {one.work for one in early if not now - age < one.at < now + age}
     if works:
         # Listed at once: a walk misses the neighbour of what is deleted meanwhile, and that would be withdrawn.
         works -= {work_token(desk, orthanc_id) for orthanc_id in desk.hospital.study_ids()}
@@ -104,7 +104,7 @@ def withdraw_forsaken(desk: Desk, age: timedelta = timedelta(hours=1)) -> int:
 
 
 def _withdraw_all(desk: Desk, work: str) -> int:
-    with desk.leases.take(work) as is_ours:
+    with desk.leases.study(work) as is_ours:
         return withdraw(desk, work, lambda _one: False) if is_ours else 0
 
 

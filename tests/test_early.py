@@ -339,7 +339,7 @@ def test_nothing_is_withdrawn_of_what_another_site_with_the_same_key_moves_at_th
     south.write_text(text.replace("[sites.north]", "[sites.south]"))
     with Desk.open(load_sites(south, only="south"), "south", "south-1") as other, arriving.desk() as desk:
         (work,) = find_work(other, set())
-        with other.leases.take(work.work) as is_ours, desk.leases.take(RECONCILIATION), desk.leases.share(LIVE):
+        with other.leases.study(work.work) as is_ours, desk.leases.take(RECONCILIATION), desk.leases.share(LIVE):
             with other.leases.take(RECONCILIATION) as is_theirs:
                 assert is_ours and is_theirs
             assert not other.leases.is_shared(LIVE)

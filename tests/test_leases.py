@@ -15,13 +15,13 @@ from flows.leases import Leases
 
 HOLDER = (
     "import sys, time; from pathlib import Path; from flows.leases import Leases\n"
-    "with Leases(Path(sys.argv[1]), str).{how}('study') as taken:\n"
+    "with Leases(Path(sys.argv[1]), 'north', lambda *of: '-'.join(of)).{how}('study') as taken:\n"
     "    print(taken, flush=True); time.sleep(60)"
 )
 
 
 def leases(folder: Path) -> Leases:
-    return Leases(folder / "leases", str)
+    return Leases(folder / "leases", "north", lambda *of: "-".join(of))
 
 
 def holder(folder: Path, how: str = "take") -> subprocess.Popen[str]:
@@ -97,8 +97,15 @@ def test_who_shared_and_was_killed_shares_no_more(tmp_path: Path) -> None:
 
 
 def test_files_of_leases_are_called_as_the_caller_says(tmp_path: Path) -> None:
-    with Leases(tmp_path, lambda name: name[::-1]).take("study"):
-        assert [path.name for path in tmp_path.iterdir()] == ["yduts"]
+    with Leases(tmp_path, "north", lambda *of: "-".join(of)[::-1]).take("study"):
+        assert [path.name for path in tmp_path.iterdir()] == ["yduts-htron"]
+
+
+def test_sites_share_the_leases_of_studies_and_no_others(tmp_path: Path) -> None:
+    north, south = (Leases(tmp_path, site, lambda *of: "-".join(of)) for site in ("north", "south"))
+    ours = (north.study("one"), north.take("name"), north.share("shared"))
+    with ours[0], ours[1], ours[2], south.study("one") as is_theirs_too, south.take("name") as is_apart:
+        assert (is_theirs_too, is_apart, south.is_shared("shared")) == (False, True, False)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_says_what_to_look_at(tmp_path: Path) -> None:

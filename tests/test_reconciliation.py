@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -36,7 +36,7 @@ from flows.reconciliation.heal import Healing, healed
 from flows.study import move
 from flows.tally import Tally
 from tests import crash
-from tests.hospital import Place, ask, counts, files_of
+from tests.hospital import Place, ask, counts, emptied, files_of
 from tests.ledgers import outcome
 from tests.prefect_server import PrefectServer
 from tests.processes import killed
@@ -500,20 +500,22 @@ def test_what_is_in_flight_for_over_a_day_is_named(place: Place, monkeypatch: py
     [("north", "test"), ("called-so-then", "test"), ("north", "called-so-then")],
     ids=["as now", "another site", "another project"],
 )
-def test_what_left_early_and_has_no_end_is_named(place: Place, site: str, project: str, days: int) -> None:
+def test_what_left_early_and_has_no_end_is_named_as_long_as_it_is_there(
+    place: Place, site: str, project: str, days: int
+) -> None:
     leave_early(place, site, project, datetime.now(UTC) - timedelta(days=days))
-    first, second = night(place), night(place, names=("east", "north"))
-    named = [(one.kind, one.work, one.instances) for one in first.left]
-    assert named == [("left-early", outcome(1).work, 2)]
-    # The first site of the file speaks for names that are no more.
-    assert len(second.left) == ((site, project) == ("north", "test"))
+    first, beside = night(place), night(place, names=("east", "north"))
+    assert [(one.kind, one.instances) for one in first.left] == [("left-early", 2)]
+    assert len(beside.left) == 1  # a site that never ran speaks for nobody
+    emptied(place.cloud)
+    assert night(place).differences == []
 
 
 @pytest.mark.parametrize("site", ["north", "south"])
 def test_what_left_early_and_is_loaded_by_whatever_site_is_not_named(place: Place, site: str) -> None:
-    leave_early(place, "north", "test", datetime.now(UTC) - timedelta(days=2))
+    of = leave_early(place, "north", "test", datetime.now(UTC) - timedelta(days=2))
     with place.desk() as desk:
-        desk.ledger.record(outcome(1, ("loaded", "loaded"), site=site, project="test"))
+        desk.ledger.record(replace(of, site=site, project="test"))
     assert "left-early" not in kinds(night(place))
 
 
@@ -522,9 +524,48 @@ def test_what_left_early_lately_is_not_named(place: Place) -> None:
     assert night(place).differences == []
 
 
-def leave_early(place: Place, site: str, project: str, at: datetime) -> None:
-    """Record that two instances left before their study was stable."""
+def test_what_leaves_early_while_it_is_compared_is_not_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(desk: Desk, inventories: inventories.Inventories) -> tuple[int, int]:
+        leave_early(place, "north", "test", datetime.now(UTC))
+        return look_at_hospital(desk, inventories)
+
+    look_at_hospital = hospital.look_at_hospital
+    monkeypatch.setattr(compare, "look_at_hospital", look)
+    assert night(place).differences == []
+
+
+def test_what_was_withdrawn_long_ago_and_left_again_is_not_old(place: Place) -> None:
+    leave_early(place, "north", "test", datetime.now(UTC) - timedelta(days=60))
+    with place.desk() as desk:
+        early = desk.ledger.left_early("north", "test")
+        desk.ledger.early([replace(one, event="withdrawn") for one in early])
+    leave_early(place, "north", "test", datetime.now(UTC) - timedelta(minutes=5))
+    assert night(place).differences == []
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_site_or_project_at_which_runs_work_looks_after_its_own(place: Place, days: int) -> None:
+    leave_early(place, "south", "other", datetime.now(UTC) - timedelta(days=3))
+    at = datetime.now(UTC) - timedelta(days=days)
+    with place.desk() as desk:
+        for site, project in (("south", "other"), ("north", "test")):
+            desk.ledger.started(RunStarted(run_id="run-1", site=site, project=project, trigger="schedule", at=at))
+    assert len(night(place, names=("north", "south")).left) == (0 if days == 0 else 1)
+
+
+def leave_early(place: Place, site: str, project: str, at: datetime, files: Sequence[bytes] = CT[:2]) -> StudyOutcome:
+    """Let two instances leave before their study is stable; return the outcome that its study may get."""
+    there = [pydicom.dcmread(BytesIO(data)) for data in files]
+    for data in files:
+        ask(place.cloud, "POST", "/instances", data)
     of = outcome(1, ("loaded", "loaded"))
+    instances = tuple(
+        replace(one, series_instance_uid=str(each.SeriesInstanceUID), sop_instance_uid=str(each.SOPInstanceUID))
+        for one, each in zip(of.instances, there, strict=True)
+    )
+    of = replace(
+        of, patient_id=str(there[0].PatientID), study_instance_uid=str(there[0].StudyInstanceUID), instances=instances
+    )
     with place.desk() as desk:
         desk.ledger.early(
             [
@@ -543,6 +584,7 @@ def leave_early(place: Place, site: str, project: str, at: datetime) -> None:
                 for instance in of.instances
             ]
         )
+    return of
 
 
 def test_a_study_that_somebody_moves_at_this_moment_is_neither_judged_nor_mended(place: Place) -> None:
@@ -551,7 +593,7 @@ def test_a_study_that_somebody_moves_at_this_moment_is_neither_judged_nor_mended
     delete(place, "instances", 1)
     night(place, heal=False)
     (work,) = (row["work"] for row in table(place, "FROM studies"))
-    with place.desk() as desk, desk.leases.take(work) as is_ours:
+    with place.desk() as desk, desk.leases.study(work) as is_ours:
         assert is_ours
         result = night(place)
 
@@ -749,6 +791,23 @@ def test_where_uids_are_retained_prefect_is_told_none(place: Place, monkeypatch:
     }
     assert {one.sop_instance_uid for one in result.differences} & uids
     assert [uid for uid in uids if uid in repr(given)] == []
+
+
+def test_what_kept_its_uids_under_an_earlier_profile_is_not_named_in_prefect(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.receive(CT)
+    place.run(**retaining(place))
+    delete(place, "instances", 1)
+    leave_early(place, "north", "old", datetime.now(UTC) - timedelta(days=2), OTHER[:2])
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(flow, "create_table_artifact", lambda **what: given.append(what))
+    with place.desk() as desk:
+        result = reconciled(desk, ("north",), None)
+        flow._publish(desk, result)
+    assert {"not-in-cloud", "left-early"} <= set(kinds(result))
+    for name in ("StudyInstanceUID", "SOPInstanceUID"):
+        assert not any(str(pydicom.dcmread(BytesIO(data))[name].value) in repr(given) for data in (*CT, *OTHER))
 
 
 def test_whom_somebody_stored_in_the_cloud_is_not_named_in_the_ledger(place: Place) -> None:

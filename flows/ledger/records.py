@@ -65,7 +65,7 @@ class RunFinished(Record):
     waiting : int
         Studies that the run left for a later one.
     event : str
-        `waiting` if it left something because an end, or the ledger, could not be worked with.
+        `waiting` if it left something because an end could not be worked with; `failed` if a person has to look.
     """
 
     run_id: str

@@ -104,19 +104,19 @@ class Orthanc:
         A study deleted during the walk may hide one neighbour until the next walk.
         """
         seen: set[str] = set()
-        since = 0
+        since, before = 0, list[StudyAtSite]()
         while page := self._page(since):
-            # Orthanc leaves out what was deleted since it listed the page: a short page is not the last.
-            since += _PAGE
-            new = [study for study in page if study.orthanc_id not in seen]
-            if not new:
-                raise TransientError(
-                    f"The Orthanc at {self._server.place} gave the same studies for one page of its list and another; "
-                    "see what stands between. It will be tried again"
+            if page == before:
+                raise TerminalError(
+                    f"The Orthanc at {self._server.place} gives the same studies for each page of its list: see what "
+                    "stands between, such as a proxy that drops what stands behind the question mark"
                 )
-            for study in new:
-                seen.add(study.orthanc_id)
-                yield study
+            # Orthanc leaves out what was deleted since it listed the page: a short page is not the last.
+            since, before = since + _PAGE, page
+            for study in page:
+                if study.orthanc_id not in seen:
+                    seen.add(study.orthanc_id)
+                    yield study
 
     def stable_studies(self) -> Iterator[StudyAtSite]:
         """Walk through the studies that Orthanc calls stable; see StudyAtSite for what that is worth."""

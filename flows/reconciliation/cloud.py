@@ -18,7 +18,7 @@ from flows.orthanc import StudyAtSite
 from flows.reconciliation.inventories import Inventories, LoadedStudy
 from flows.threads import in_threads
 
-__all__ = ["InCloud", "look_at_cloud"]
+__all__ = ["InCloud", "is_pseudonym", "look_at_cloud"]
 
 DIGESTS_AT_ONCE = 100_000
 """As long as no more than so many instances are loaded, every digest is asked for each time."""
@@ -76,6 +76,7 @@ def look_at_cloud(desk: Desk, inventories: Inventories, names: tuple[str, ...]) 
             if answer.extra:
                 extra[answer.study.orthanc_id] = answer
     _judge_instances(inventories, list(extra.values()))
+    _judge_early(desk, inventories, names)
     others = _judge_studies(desk, inventories, names)
     return InCloud(studies, instances, digests, others)
 
@@ -115,7 +116,7 @@ def _ask(desk: Desk, study: LoadedStudy, *, digests: bool) -> _Answer:
 
 def _is_at_work(desk: Desk, work: str) -> bool:
     """Tell whether somebody moves a study at this moment."""
-    with desk.leases.take(work) as is_free:
+    with desk.leases.study(work) as is_free:
         return not is_free
 
 
@@ -128,6 +129,16 @@ def _judge_instances(inventories: Inventories, answers: list[_Answer]) -> None:
         # A run that was killed had loaded what it could not record: the next one does.
         if extra and answer.study.study_instance_uid not in in_flight:
             inventories.cloud_differs([_difference("extra-in-cloud", answer.study, instances=len(extra))])
+
+
+def _judge_early(desk: Desk, inventories: Inventories, names: tuple[str, ...]) -> None:
+    """Note what left early, has no end, and is there; the first site of the file that works speaks for the others."""
+    at_work = inventories.sites()
+    first = next((name for name in names if name in at_work), desk.site)
+    for study in inventories.left_early(of_others=desk.site == first):
+        there = desk.cloud.instance_ids(study.orthanc_id).intersection(one.orthanc_id for one in study.instances)
+        if there:
+            inventories.cloud_differs([_difference("left-early", study, instances=len(there))])
 
 
 def _judge_studies(desk: Desk, inventories: Inventories, names: tuple[str, ...]) -> int:
@@ -181,7 +192,7 @@ def _judge_kept(desk: Desk, inventories: Inventories, kept: list[tuple[StudyAtSi
 
 def _unknown(desk: Desk, study: StudyAtSite) -> Difference:
     """Describe a study that has a PatientID of ours and that nobody here ever saw, without naming what may be real."""
-    uid = study.study_instance_uid if _is_pseudonym(study.study_instance_uid) else ""
+    uid = study.study_instance_uid if is_pseudonym(study.study_instance_uid) else ""
     there = LoadedStudy("", study.patient_id, uid, ())
     return _difference("extra-in-cloud", there, instances=len(desk.cloud.instance_ids(study.orthanc_id)))
 
@@ -202,7 +213,7 @@ def _has_our_form(desk: Desk, patient_id: str) -> bool:
     return patient_id.startswith(prefix) and bool(_CODE.fullmatch(patient_id.removeprefix(prefix)))
 
 
-def _is_pseudonym(uid: str) -> bool:
+def is_pseudonym(uid: str) -> bool:
     """Tell whether a UID has the form of our pseudonyms: 2.25 and a UUID of version 8."""
     number = uid.removeprefix("2.25.")
     return number != uid and number.isdecimal() and int(number) >> 76 & 0xF == 8 and int(number) < 1 << _UID_BITS

@@ -80,7 +80,7 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
         An end is away, or another reconciliation of the site is not over: nothing was recorded.
     """
     started = datetime.now(UTC)
-    with desk.leases.take(RECONCILIATION) as is_ours, Inventories(desk, names) as inventories:
+    with desk.leases.take(RECONCILIATION) as is_ours, Inventories(desk) as inventories:
         if not is_ours:
             raise TransientError("another reconciliation of this site is not over. It will be tried again")
         studies, instances = look_at_hospital(desk, inventories)
@@ -110,7 +110,7 @@ def reconciled(desk: Desk, names: tuple[str, ...], healer: Healer | None) -> Rec
         if healer:
             try:
                 _heal(desk, inventories, result, healer)
-            except TransientError as error:  # the hospital was walked through again, and went away
+            except FlowsError as error:  # the hospital is walked through once more, and may be away by now
                 result.errors.append(error)
     return result
 

@@ -66,7 +66,7 @@ def healed(healing: Healing) -> StudyOutcome | None:
 def _seen_again(desk: Desk, study: StudyAtSite, instances: int) -> None:
     """Record once more in what state a study was settled, if it is: a slow run recorded an older state after it."""
     work, _ = tokens(desk, study)
-    with desk.leases.take(work) as is_ours, suppress(GoneError):
+    with desk.leases.study(work) as is_ours, suppress(GoneError):
         now = desk.hospital.study(study.orthanc_id)
         settled = desk.ledger.settled_study(desk.site, desk.project, work)
         if is_ours and settled and settled.snapshot == tokens(desk, now)[1]:
@@ -77,7 +77,7 @@ def _moved(
     desk: Desk, inventories: Inventories, inventory: Inventory, study: StudyAtSite, difference: Difference
 ) -> StudyOutcome | None:
     """Move a study, unless somebody else does at this moment, or did meanwhile."""
-    with desk.leases.take(difference.work) as is_ours:
+    with desk.leases.study(difference.work) as is_ours:
         if not is_ours:
             return None
         inventory.refresh()
@@ -90,7 +90,7 @@ def _moved(
 
 def _settled(desk: Desk, inventories: Inventories, difference: Difference) -> StudyOutcome | None:
     """Record that the hospital deleted a study before it was moved; what was loaded of it earlier stays loaded."""
-    with desk.leases.take(difference.work) as is_ours:
+    with desk.leases.study(difference.work) as is_ours:
         snapshot, instances = inventories.seen(difference.work)
         settled = desk.ledger.settled(desk.site, desk.project).get(difference.work)
         if not is_ours or (settled and settled.snapshot == snapshot):

@@ -68,8 +68,6 @@ class Inventories:
     ----------
     desk : Desk
         Of the site.
-    names : tuple of str
-        All sites of the sites file.
 
     Raises
     ------
@@ -77,7 +75,7 @@ class Inventories:
         The ledger cannot be read.
     """
 
-    def __init__(self, desk: Desk, names: tuple[str, ...]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._directory = desk.ledger.directory
         self._tables = lineage.connect(self._directory)
         day_ago = datetime.now(UTC).replace(tzinfo=None) - OLD
@@ -85,8 +83,6 @@ class Inventories:
         variables = {"site": desk.site, "project": desk.project, **rules}
         for name, value in variables.items():
             self._tables.execute(f"SET VARIABLE {name} = {database.literal(value)}")
-        listed = ", ".join(map(database.literal, names))
-        self._tables.execute(f"SET VARIABLE names = [{listed}]")
         self._tables.execute(f"SET VARIABLE day_ago = TIMESTAMP {database.literal(day_ago.isoformat(' '))}")
         self._tables.execute((files("flows") / "tables" / "reconcile.sql").read_text(encoding="utf-8"))
 
@@ -209,6 +205,21 @@ class Inventories:
         )
         return {uid for (uid,) in rows}
 
+    def left_early(self, *, of_others: bool) -> list[LoadedStudy]:
+        """Return what left early over a day ago and has no end.
+
+        Parameters
+        ----------
+        of_others : bool
+            Also what is of sites and projects at which no run works any more.
+        """
+        rows = self._rows(
+            "SELECT work, patient_id, study_instance_uid, series_instance_uid, sop_instance_uid, '' FROM left_early"
+            " WHERE is_here OR $1 ORDER BY ALL",
+            of_others,
+        )
+        return _studies(rows)
+
     def differ(self) -> set[str]:
         """Return the studies of which some digest differed last time: they are asked for again each time."""
         rows = self._rows("SELECT DISTINCT work FROM differences_before WHERE kind = 'differs-in-cloud'")
@@ -287,11 +298,7 @@ class Inventories:
             paths,
             works,
         )
-        studies: dict[tuple[str, str, str], list[LoadedInstance]] = {}
-        for work, patient_id, study, series, sop, md5 in rows:
-            one = LoadedInstance(orthanc_id(patient_id, study, series, sop), sop, md5)
-            studies.setdefault((work, patient_id, study), []).append(one)
-        return [LoadedStudy(*names, tuple(instances)) for names, instances in studies.items()]
+        return _studies(rows)
 
     def _differences(self, sql: str) -> list[Difference]:
         return [Difference(**row) for row in lineage.rows(self._tables, sql)]
@@ -309,3 +316,12 @@ class Inventories:
     def _one(self, sql: str, *parameters: Any) -> Any:
         ((value,),) = self._rows(sql, *parameters)
         return value
+
+
+def _studies(rows: Sequence[tuple[Any, ...]]) -> list[LoadedStudy]:
+    """Return studies from rows of work, PatientID, the UIDs of study, series and instance, and MD5."""
+    studies: dict[tuple[str, str, str], list[LoadedInstance]] = {}
+    for work, patient_id, study, series, sop, md5 in rows:
+        one = LoadedInstance(orthanc_id(patient_id, study, series, sop), sop, md5)
+        studies.setdefault((work, patient_id, study), []).append(one)
+    return [LoadedStudy(*names, tuple(instances)) for names, instances in studies.items()]

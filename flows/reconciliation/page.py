@@ -46,14 +46,14 @@ def rows(result: Reconciled, names: dict[str, str] | None = None) -> list[dict[s
     Parameters
     ----------
     names : dict of str to str, optional
-        How studies are called here, by the ledger's token, and instances are not; by their pseudonyms without it.
+        How studies are called of which no UID may be shown, by the ledger's token of each; others by their pseudonyms.
     """
     ordered = sorted(result.differences, key=result.is_healed)
     return [
         {
             "what": one.kind,
             "study": (names or {}).get(one.work, one.study_instance_uid),
-            "instance": "" if names else one.sop_instance_uid,
+            "instance": "" if one.work in (names or {}) else one.sop_instance_uid,
             "instances": one.instances,
             "became": _became(result, one),
             "what to do": advice(one),

@@ -18,16 +18,16 @@ from prefect.runtime import flow_run
 __all__ = ["Kind", "alarm", "harmless"]
 
 Kind = Literal["held", "unbalanced", "breaker-opened", "unrung", "arrived", "resting"]
-"""What happened: something of this run is held; the ledger of the site does not balance; a breaker opened; studies
-were found that no doorbell announced; studies that are new or changed were found; nothing is expected of the hospital
-at this hour. The last two ring at nobody: an automation that hears neither of them nor the doorbell calls the hospital
-silent."""
+"""What happened: studies are held and nobody was told of them; the ledger of the site does not balance; a breaker
+opened; studies were found that no doorbell announced; studies that are new or changed were found; nothing is expected
+of the hospital at this hour. The last two ring at nobody: an automation that hears neither of them nor the doorbell
+calls the hospital silent."""
 
 
 def alarm(site: str, kind: Kind, **counts: int | str) -> bool:
-    """Tell Prefect that something happened at a site; return whether it has heard that.
+    """Tell Prefect that something happened at a site; return whether it took that.
 
-    Prefect's own `emit_event` only queues, and nobody learns of an event that was lost: its API answers.
+    Prefect's own `emit_event` only queues in this process, and nobody learns of an event that never left it.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def alarm(site: str, kind: Kind, **counts: int | str) -> bool:
         event = Event(
             event=f"entwash.{kind}",
             # The same resource as the doorbell's, so that one automation serves every site.
-            resource=Resource({"prefect.resource.id": f"entwash.site.{site}", "prefect.resource.name": site}),
+            resource=Resource(_labels(site, counts)),
             related=_run(),
             payload=dict(counts),
         )
@@ -50,6 +50,12 @@ def alarm(site: str, kind: Kind, **counts: int | str) -> bool:
             client.request("POST", "/events", json=[event.model_dump(mode="json")])
         return True
     return False
+
+
+def _labels(site: str, counts: dict[str, int | str]) -> dict[str, str]:
+    """Return what automations choose by: the site, and what a breaker's end is."""
+    labels = {"prefect.resource.id": f"entwash.site.{site}", "prefect.resource.name": site}
+    return labels | ({"entwash.end": str(counts["end"])} if "end" in counts else {})
 
 
 def _run() -> list[RelatedResource]:

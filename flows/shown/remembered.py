@@ -52,11 +52,18 @@ class Rang(BaseModel, frozen=True):
 
 
 class Told(BaseModel, frozen=True):
-    """Records of held studies that Prefect was told of, those that are held no longer left out.
+    """Of which held studies Prefect was told, of the project.
 
-    Which, and not up to which: two machines' clocks may disagree about what was recorded first.
+    Attributes
+    ----------
+    at : datetime, optional
+        When, the last time; None if never.
+    records : tuple of str
+        The ledger's records that hold them, as far as they still do. Which, and not up to which: two machines' clocks
+        may disagree about what was recorded first.
     """
 
+    at: NaiveDatetime | None = None
     records: tuple[str, ...] = ()
 
 
@@ -83,7 +90,7 @@ class Compared(BaseModel, frozen=True):
 
 _Note: TypeAlias = Renewed | Rang | Told | Compared
 _Noted = TypeVar("_Noted", Renewed, Rang, Told, Compared)
-_NAMES: Final = {Renewed: "", Rang: ".rang", Told: ".told", Compared: ".compared"}  # no site has a dot in its name
+_NAMES: Final = {Renewed: "", Rang: ".rang", Compared: ".compared"}  # no site has a dot in its name
 
 
 def note_reconciliation(desk: Desk, differences: int) -> None:
@@ -91,8 +98,8 @@ def note_reconciliation(desk: Desk, differences: int) -> None:
 
     Raises
     ------
-    LedgerError
-        The tables cannot be read, or the note cannot be written.
+    TransientError
+        The tables cannot be read (LedgerError), or the note cannot be written.
     """
     try:
         with lineage.connect(desk.ledger.directory) as tables:
@@ -124,7 +131,7 @@ def leave(desk: Desk, note: _Note) -> None:
 
     Raises
     ------
-    LedgerError
+    TransientError
         It cannot be written.
     """
     notes.leave(_path(desk, type(note)), note.model_dump(mode="json"))
@@ -139,4 +146,7 @@ def noted(desk: Desk, kind: type[_Noted]) -> _Noted:
 
 
 def _path(desk: Desk, kind: type[_Note]) -> Path:
-    return desk.ledger.directory / ".pages" / f"{desk.site}{_NAMES[kind]}.json"
+    folder = desk.ledger.directory / ".pages"
+    if kind is Told:  # two projects may have one ledger
+        return folder / f"{desk.site}.{desk.anonymizer.pseudonyms.token('told', desk.site)}.json"
+    return folder / f"{desk.site}{_NAMES[kind]}.json"

@@ -19,14 +19,14 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from flows.desk import Desk
-from flows.errors import AwayError
+from flows.errors import AwayError, TransientError
 from flows.inventory import Work
 from flows.ledger.records import Trigger
 from flows.ledger.standing import Standing
 from flows.settings.hours import Hours
 from flows.shown import page
 from flows.shown.alarms import alarm, harmless
-from flows.shown.remembered import Rang, Told, heard_lately, leave, noted, now
+from flows.shown.remembered import Rang, Told, heard_lately, is_recent, leave, noted, now
 from flows.shown.table import publish
 from flows.tally import Tally, counted
 
@@ -36,6 +36,8 @@ EVERY: Final = 5.0
 """Seconds between two updates of the progress: each is a call to the server and a row in its database."""
 
 
+TOLD_EVERY: Final = timedelta(minutes=65)
+"""Between two messages about held studies of a site: longer than the automation is deaf after one."""
 _LATE: Final = timedelta(minutes=1)
 
 
@@ -187,17 +189,26 @@ def renew_and_alarm(desk: Desk, tally: Tally, *, busy: bool) -> None:
 
 
 def alarm_of_held(desk: Desk, tally: Tally) -> None:
-    """Tell Prefect of what is held and nobody was told of, whichever run held it; once, if it hears it.
+    """Tell Prefect of what is held and nobody was told of, whichever run held it: once, and no more often than hourly.
 
-    A run may be killed, or a command may hold a study without Prefect: the next run tells.
+    A run may be killed, a command may hold a study without Prefect, and the automation drops what comes within its
+    hour: the first run after that tells of all.
     """
     with harmless("what is held"):
+        told = noted(desk, Told)
+        if is_recent(told.at, TOLD_EVERY):
+            return
         with Standing(desk.ledger.directory, desk.site, desk.project) as standing:
             held = standing.held_records()
-        told = set(noted(desk, Told).records)
-        new = Counter(reason for record, reason in held.items() if record not in told)
-        if new and not alarm(desk.site, "held", studies=new.total(), codes=", ".join(sorted(new))):
-            return
-        if told != held.keys():
-            leave(desk, Told(records=tuple(sorted(held))))
-        tally.untold = False
+        new = Counter(reason for record, reason in held.items() if record not in set(told.records))
+        if not new or alarm(desk.site, "held", studies=new.total(), codes=", ".join(sorted(new))):
+            tally.untold = False
+            _note_told(desk, Told(at=now() if new else told.at, records=tuple(sorted(held))), told)
+
+
+def _note_told(desk: Desk, told: Told, before: Told) -> None:
+    try:
+        if told != before:
+            leave(desk, told)
+    except TransientError as error:
+        get_run_logger().warning("%s: what is held may be told again: %s", desk.site, error)

@@ -1,6 +1,5 @@
 -- Hospital, ledger and cloud side by side, for one reconciliation; in memory, beside the views of lineage.sql.
--- The variables are set by flows.reconciliation.inventories: site, project, names (the sites of the sites file), day_ago,
--- and the rules of now: profile, engine.
+-- The variables are set by flows.reconciliation.inventories: site, project, day_ago, and the rules of now: profile, engine.
 
 -- Every study that the ledger knows, of all sites and projects: one cloud may hold them all.
 CREATE TEMP TABLE known AS
@@ -118,27 +117,34 @@ FROM here AS k
 LEFT JOIN hospital AS h USING (work)
 LEFT JOIN listed AS l USING (work);
 
--- What left before its study was stable and has no end, though it had a day for it. Its site or project may be called
--- otherwise by now: then no run looks after it, and the first site of the sites file says so.
+-- What left before its study was stable and has no end, though it had a day for it: of the site, and of sites and projects
+-- at which no run worked for a day. Those are called otherwise by now, or stand still: no run looks after it.
 CREATE TEMP VIEW left_early AS
-WITH loaded_by_any AS (
+WITH
+latest AS (
+    FROM raw.early
+    QUALIFY row_number() OVER (
+        PARTITION BY site, project, work, patient_id, series_instance_uid, sop_instance_uid ORDER BY record DESC
+    ) = 1
+),
+loaded_by_any AS (
     SELECT study_instance_uid, i.series_instance_uid AS series_instance_uid, i.sop_instance_uid AS sop_instance_uid
     FROM raw.studies, unnest(instances) AS t (i)
     WHERE i.status = 'loaded'
+),
+working AS (
+    SELECT DISTINCT site, project FROM raw.runs WHERE "at" > getvariable('day_ago')
 )
-SELECT work, patient_id, study_instance_uid, count(*) AS instances
-FROM early
+SELECT
+    work, patient_id, study_instance_uid, series_instance_uid, sop_instance_uid,
+    site = getvariable('site') AND project = getvariable('project') AS is_here
+FROM latest
 ANTI JOIN loaded_by_any USING (study_instance_uid, series_instance_uid, sop_instance_uid)
 WHERE
-    state = 'early'
-    -- A clock that was ahead says nothing about an age.
-    AND left_at NOT BETWEEN getvariable('day_ago') AND getvariable('day_ago') + INTERVAL 1 DAY
-    AND CASE
-        WHEN project = getvariable('project') AND list_contains(getvariable('names'), site)
-        THEN site = getvariable('site')
-        ELSE getvariable('site') = getvariable('names')[1]
-    END
-GROUP BY ALL;
+    event = 'leaving'
+    -- A clock that was far ahead says nothing about an age; what leaves while this looks is not old.
+    AND "at" NOT BETWEEN getvariable('day_ago') AND getvariable('day_ago') + INTERVAL 2 DAY
+    AND (is_here OR (site, project) NOT IN (SELECT (site, project) FROM working));
 
 CREATE TEMP VIEW differences_now AS
 WITH
@@ -161,8 +167,6 @@ all_kinds AS (
     SELECT 'older-than', k.work, k.patient_id, k.study_instance_uid, '', h.instances, ''
     FROM here AS k JOIN hospital AS h USING (work)
     WHERE k.in_flight AND h.snapshot = k.seen AND k.seen_at < getvariable('day_ago') AND k.waits = ''
-    UNION ALL
-    SELECT 'left-early', work, patient_id, study_instance_uid, '', instances, '' FROM left_early
     UNION ALL
     SELECT 'unbalanced', work, '', study_instance_uid, '', source_instances, ''
     FROM balance
