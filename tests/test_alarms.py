@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,12 @@ class Station:
         addresses = {"ENTWASH_ALARM_WEBHOOK": self.called.url, "ENTWASH_ALARM_MAIL": f"{mail}&name=a-secret-token"}
         return self.python("-m", "deployments.automations", **addresses, **variables)
 
+    def last(self) -> None:
+        """Wait until everything that the server was told before this is told on."""
+        word = f"site-{uuid4().hex[:8]}"
+        self.python("-c", f"from flows.shown.alarms import alarm; assert alarm({word!r}, 'held', studies=1, codes='x')")
+        self.called.wait(word)
+
     def ask(self, path: str, body: object) -> Any:
         """Ask the server's API."""
         return self.prefect.call("POST", path, body)
@@ -205,8 +211,8 @@ def test_a_held_study_is_told_with_its_code_and_once_an_hour(station: Station, s
     emptied(site.hospital)
     site.receive(PHOTOGRAPH)
     station.run(site, "doorbell")
-    time.sleep(3)
-    assert len(station.called.by("holds studies")) == 1
+    station.last()
+    assert len(station.called.by("north holds studies")) == 1
 
 
 def test_a_ledger_that_does_not_balance_is_told(station: Station, site: Place) -> None:
@@ -237,31 +243,74 @@ def test_a_cloud_that_is_full_opens_its_breaker_and_that_is_told(station: Statio
     assert all_is_there(site, len(CT))
 
 
-def test_a_run_that_fails_is_told_once_and_so_is_a_ledger_that_cannot_be_written(station: Station, site: Place) -> None:
+def test_each_end_that_stops_is_told_by_itself(station: Station) -> None:
+    code = "from flows.shown.alarms import alarm; assert alarm('south', 'breaker-opened', end={end!r}, code='away')"
+    for end in ("cloud", "sites.south", "cloud"):
+        station.python("-c", code.format(end=end))
+
+    for end in ("cloud", "sites.south"):
+        station.called.wait(f"south: the breaker of {end} opened (away).")
+    station.last()
+    assert len(station.called.by("south has stopped")) == 2
+
+
+def test_a_run_that_fails_is_told_and_so_is_a_ledger_that_cannot_be_written(station: Station, site: Place) -> None:
     site.receive(CT)
     leases = site.folder / "lineage" / ".leases"
     leases.parent.mkdir()
     leases.write_bytes(b"")  # where a folder should be
-    code = "from flows.route import route; print(route('north', 'schedule', return_state=True).type)"
-    for _ in range(2):
-        assert "FAILED" in station.python("-c", code, ENTWASH_SITES=str(site.folder / "sites.toml"))
+    code = (
+        "from prefect import tags\nfrom flows.route import route\n"
+        "with tags('entwash'): print(route('north', 'schedule', return_state=True).type)"
+    )
+    assert "FAILED" in station.python("-c", code, ENTWASH_SITES=str(site.folder / "sites.toml"))
 
-    text = station.called.wait(" failed")
+    text = station.called.wait("the run north · schedule failed")
 
-    assert text.startswith("Entwash: the run north · schedule failed\n")
+    assert "the run in Prefect says why, and what to do." in text
     leases.unlink()
     station.run(site, "schedule")
     assert all_is_there(site, len(CT))
-    time.sleep(3)
-    assert len(station.called.by(" failed")) == 1
+
+
+def test_of_each_deployment_a_failure_is_told_once_and_none_of_others_flows(station: Station) -> None:
+    def ends(name: str, kind: str, deployment: str, *tags: str, flow: str = "route") -> None:
+        rows = [
+            ("flow", "prefect.flow.1", flow),
+            ("deployment", f"prefect.deployment.{deployment}", deployment),
+            *(("tag", f"prefect.tag.{tag}", tag) for tag in tags),
+        ]
+        event = {
+            "id": str(uuid4()),
+            "occurred": datetime.now(UTC).isoformat(),
+            "event": f"prefect.flow-run.{kind}",
+            "resource": {"prefect.resource.id": f"prefect.flow-run.{uuid4()}", "prefect.resource.name": name},
+            "related": [
+                {"prefect.resource.role": role, "prefect.resource.id": one, "prefect.resource.name": called}
+                for role, one, called in rows
+            ],
+        }
+        station.ask("/events", [event])
+
+    ends("first", "Failed", "one", "entwash", "north")
+    ends("first again", "Failed", "one", "entwash", "north")
+    ends("second", "Crashed", "two", "entwash", flow="reconcile")
+    ends("third", "Completed", "three", "entwash", flow="backfill")
+    ends("of others", "Failed", "four", flow="backfill")
+    ends("of ours, and no work", "Failed", "five", "entwash", flow="something")
+
+    for name in ("first", "second"):
+        station.called.wait(f"Entwash: the run {name} failed")
+    station.last()
+    assert len(station.called.by("Entwash: the run")) == 3  # and the one of the test before
 
 
 def test_whoever_is_called_by_mail_reads_the_same(station: Station) -> None:
-    text = station.called.wait("has stopped")
+    text = station.called.wait("north has stopped")
 
-    wait_until(lambda: any("has stopped" in message["subject"] for message in station.mailed.messages))
+    wait_until(lambda: any("north has stopped" in message["subject"] for message in station.mailed.messages))
 
-    (message,) = (one for one in station.mailed.messages if "has stopped" in one["subject"])
+    (message,) = (one for one in station.mailed.messages if "north has stopped" in one["subject"])
     body = message.get_body(("html", "plain"))
     assert message["to"] == "night@example.org"
     assert body is not None
