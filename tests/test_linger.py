@@ -91,11 +91,11 @@ def test_what_becomes_stable_while_a_run_lingers_is_moved_before_it_ends(
         while counts(place.cloud) < 6 and time.monotonic() - began < 2 * SECONDS:
             time.sleep(0.1)
         took = time.monotonic() - began
-        while not told and run.is_alive():
+        while 1 not in told and run.is_alive():
             time.sleep(0.1)
         assert run.is_alive()  # whoever waits for a held study hears of it before the run is over
         run.join()
-    assert told == [1]
+    assert 1 in told
     assert took < SECONDS
     assert [outcome.status for outcome in tally.outcomes] == ["loaded"]
 

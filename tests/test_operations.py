@@ -33,12 +33,14 @@ def test_every_automation_has_its_section() -> None:
 
 def test_every_event_of_a_run_is_heard_by_an_automation() -> None:
     heard = {event for one in as_data() for event in one["trigger"]["expect"]}
-    assert {f"entwash.{kind}" for kind in get_args(Kind)} | {"entwash.doorbell"} == heard
+    ours = {event for event in heard if not event.startswith("prefect.flow-run.")}
+    assert {f"entwash.{kind}" for kind in get_args(Kind)} | {"entwash.doorbell"} == ours
+    assert heard - ours == {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}
 
 
 def test_each_alarm_is_told_site_by_site_and_not_for_every_event() -> None:
     for one in as_data():
-        assert one["trigger"]["for_each"] == {"prefect.resource.id"}
+        assert one["trigger"]["for_each"] & {"prefect.resource.id", "related:deployment:prefect.resource.id"}
         assert one["trigger"]["within"] >= timedelta(minutes=15)
 
 
