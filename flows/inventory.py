@@ -79,7 +79,7 @@ class Inventory:
     desk : Desk
         Of the site.
     tried : set of str, optional
-        Snapshots that were found before. The found ones are added.
+        Snapshots that were found before, each with the release that it was found for. The found ones are added.
     of_all_dates : bool
         Find also what :func:`is_live` says no of.
 
@@ -150,7 +150,7 @@ class Inventory:
             has_waited = snapshot in self.waiting
             if self._is_passed_over(study, snapshot, settled, release):
                 continue
-            self._tried.add(snapshot)
+            self._tried.add(snapshot + release)
             is_new = settled is None or settled.snapshot != snapshot
             try:
                 one = replace(
@@ -228,7 +228,7 @@ class Inventory:
 
     def _is_passed_over(self, study: StudyAtSite, snapshot: str, settled: Settled | None, release: str) -> bool:
         return (
-            snapshot in self._tried
+            snapshot + release in self._tried
             or is_settled(settled, snapshot, self._settings, release)
             or (_was_not_taken_up(settled, snapshot) and not (self._of_all_dates or is_live(self._desk, study)))
             or self._waits(snapshot)
@@ -281,7 +281,7 @@ def find_work(desk: Desk, tried: set[str], only: Container[str] | None = None) -
     Parameters
     ----------
     tried : set of str
-        Snapshots that were found before; the found ones are added.
+        What was found before, as :class:`Inventory` has it; what is found is added.
     only : container of str, optional
         Work tokens of the studies that are asked for; all without it.
     """

@@ -267,7 +267,7 @@ def test_a_run_that_fails_is_told_and_so_is_a_ledger_that_cannot_be_written(stat
 
     text = station.called.wait("the run north · schedule failed")
 
-    assert "the run in Prefect says why, and what to do." in text
+    assert "the run in Prefect says why, and what to do (prefect.flow-run." in text
     leases.unlink()
     station.run(site, "schedule")
     assert all_is_there(site, len(CT))

@@ -101,6 +101,8 @@ def test_a_study_that_the_hospital_deleted_meanwhile_is_told(held: Place) -> Non
     assert the_study()["gone_at_hospital_since"]
     assert "identifier-left 3 (gone at the hospital)" in entwash("held", "list").stdout
     assert "gone at the hospital, as a reconciliation found" in entwash("held", "show", the_study()["short"]).stdout
+    assert "bring it back there" in release().stderr
+    assert releases(held) == []
     held.receive(images)
     night()
     assert the_study()["gone_at_hospital_since"] is None

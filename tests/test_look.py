@@ -136,6 +136,25 @@ def test_a_released_study_is_tried_again_by_any_run_and_then_looked_for_no_more(
     assert by_doorbell(place) == by_schedule(place) == []
 
 
+def test_what_is_held_and_released_while_the_run_lingers_is_tried_again_by_it(place: Place) -> None:
+    place.receive(visit(1))
+    by_schedule(place)
+    with place.desk() as desk, lineage.connect(desk.ledger.directory) as tables:
+        look = Look(desk, thorough=False)
+        place.receive([*visit(2), studies.to_bytes(studies.screen_dump(1, 2, 2, rows=16))])
+        (work,) = look.find()
+        move(desk, work)
+        assert look.find() == []
+        (held,) = held_studies(tables, desk.project)
+        record(desk.ledger, [held], who="a physicist", why="looked at it")
+        (again,) = look.find()
+        assert (again.work, again.found_by) == (work.work, "retry")
+        move(desk, again)
+        assert look.find() == []
+        look.over(waiting=False)
+    assert by_schedule(place) == []
+
+
 @pytest.mark.parametrize("left", [b"", b"{}", b"[1]", b'{"seq": 1}'])
 def test_a_cursor_that_cannot_be_read_costs_a_look_at_everything(place: Place, left: bytes) -> None:
     place.receive(visit(1))

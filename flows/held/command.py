@@ -144,6 +144,11 @@ def release(
         texts = (check_text("--who", who or account()), check_text("--why", why))
         records = _records(sites)
         meant = _chosen(_held(records, site), study)
+        if all(one.gone_since for one in meant):
+            raise NotBegunError(
+                "the last reconciliation found it gone at the hospital, so it cannot be tried again: bring it back "
+                "there, reconcile, and release it then"
+            )
         ready = _checked(sites, meant, texts, must=now)
         ledger = Ledger(records.lineage)
         recorded = record(ledger, meant, *texts)

@@ -30,7 +30,9 @@ def page(study: HeldStudy, short: str, now: datetime, values: Values | None = No
     values : mapping, optional
         What stands at the places found, in the hospital's own study; without it the page names nobody.
     """
-    return "\n".join([*_head(study, now), *_checked(study), *_found(study, values), *_releases(study), *_next(short)])
+    return "\n".join(
+        [*_head(study, now), *_checked(study), *_found(study, values), *_releases(study), *_next(study, short)]
+    )
 
 
 def advice(code: str) -> str:
@@ -102,8 +104,11 @@ def _releases(study: HeldStudy) -> Iterator[str]:
         yield ""
 
 
-def _next(short: str) -> Iterator[str]:
+def _next(study: HeldStudy, short: str) -> Iterator[str]:
     yield from ("## What to do next", "")
+    if study.gone_since:
+        yield from ("Nothing, unless it is to leave: then bring it back to the hospital's Orthanc.", "")
+        return
     yield "Correct it at the source, in the profile or in the rules: a change of these is tried by the next run anyhow."
     yield f'After any other correction: entwash held release {short} --why "WHAT WAS CORRECTED"'
     yield ""

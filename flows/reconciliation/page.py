@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from flows.ledger.records import Difference
 from flows.reconciliation.compare import Reconciled
+from flows.tally import counted
 
 __all__ = ["MOST", "advice", "rows", "sentence"]
 
@@ -30,10 +31,10 @@ def sentence(result: Reconciled) -> str:
         compared += f" {one.unjudged} studies were being moved meanwhile."
     if result.gone:
         compared += (
-            f" Of {result.gone} studies the hospital deleted something since; what was loaded stays in the cloud."
+            f" Of {counted(result.gone)} the hospital deleted something since; what was loaded stays in the cloud."
         )
     if not result.differences:
-        return f"{compared} Nothing differs."
+        return f"{compared} Nothing {'else ' if result.gone else ''}differs."
     found = Counter(each.kind for each in result.differences)
     healed = sum(map(result.is_healed, result.differences))
     listed = ", ".join(f"{count} {kind}" for kind, count in found.most_common())
