@@ -315,13 +315,17 @@ def test_what_left_while_the_clock_was_ahead_is_withdrawn(arriving: Place, monke
     assert counts(arriving.cloud) == 0
 
 
+def beside(place: Place) -> Desk:
+    """Lay out the desk of another site at the same hospital, with the same key."""
+    south = place.folder / "south.toml"
+    south.write_text(place.write_sites(release="instance").read_text().replace("[sites.north]", "[sites.south]"))
+    return Desk.open(load_sites(south, only="south"), "south", "south-1")
+
+
 def test_what_another_site_with_the_same_key_loaded_is_not_withdrawn(arriving: Place) -> None:
     early(arriving, images(3))
     settle_down(arriving)
-    text = arriving.write_sites(release="instance").read_text()
-    south = arriving.folder / "south.toml"
-    south.write_text(text.replace("[sites.north]", "[sites.south]"))
-    with Desk.open(load_sites(south, only="south"), "south", "south-1") as desk:
+    with beside(arriving) as desk:
         assert [move(desk, work).status for work in find_work(desk, set())] == ["loaded"]
 
     with arriving.desk(release="instance") as desk:
@@ -334,10 +338,7 @@ def test_what_another_site_with_the_same_key_loaded_is_not_withdrawn(arriving: P
 def test_nothing_is_withdrawn_of_what_another_site_with_the_same_key_moves_at_this_moment(arriving: Place) -> None:
     early(arriving, images(3))
     settle_down(arriving)
-    text = arriving.write_sites(release="instance").read_text()
-    south = arriving.folder / "south.toml"
-    south.write_text(text.replace("[sites.north]", "[sites.south]"))
-    with Desk.open(load_sites(south, only="south"), "south", "south-1") as other, arriving.desk() as desk:
+    with beside(arriving) as other, arriving.desk() as desk:
         (work,) = find_work(other, set())
         with other.leases.study(work.work) as is_ours, desk.leases.take(RECONCILIATION), desk.leases.share(LIVE):
             with other.leases.take(RECONCILIATION) as is_theirs:

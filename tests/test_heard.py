@@ -33,6 +33,13 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     return listen(monkeypatch)
 
 
+@pytest.fixture
+def at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each run renew the page, and tell of what is held."""
+    monkeypatch.setattr(page, "RENEWED_AFTER", timedelta(0))
+    monkeypatch.setattr(shown_run, "TOLD_EVERY", timedelta(0))
+
+
 def ct(patient: int, images: int = 3) -> list[bytes]:
     return [studies.to_bytes(one) for one in studies.ct(patient, 1, 1, images, rows=16)]
 
@@ -98,11 +105,8 @@ def test_a_study_that_lost_images_while_the_cloud_is_away_balances(place: Place,
     assert (heard.by("unbalanced"), place.balance().balanced, place.balance().in_flight) == ([], True, 0)
 
 
-def test_what_a_killed_run_held_is_told_by_the_next_and_once(
-    place: Place, heard: Heard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page, "RENEWED_AFTER", timedelta(0))
-    monkeypatch.setattr(shown_run, "TOLD_EVERY", timedelta(0))
+@pytest.mark.usefixtures("at_any_time")
+def test_what_a_killed_run_held_is_told_by_the_next_and_once(place: Place, heard: Heard) -> None:
     place.receive([*ct(1), HELD])
     with place.desk() as desk:  # as far as a run comes that is killed before it tells anybody
         for work in find_work(desk, set()):
@@ -112,11 +116,8 @@ def test_what_a_killed_run_held_is_told_by_the_next_and_once(
         assert heard.by("held") == [{"studies": 1, "codes": "burned-in-risk"}]
 
 
-def test_what_was_held_while_prefect_was_away_is_told_once_it_is_back(
-    place: Place, heard: Heard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page, "RENEWED_AFTER", timedelta(0))
-    monkeypatch.setattr(shown_run, "TOLD_EVERY", timedelta(0))
+@pytest.mark.usefixtures("at_any_time")
+def test_what_was_held_while_prefect_was_away_is_told_once_it_is_back(place: Place, heard: Heard) -> None:
     place.receive([*ct(1), HELD])
     heard.is_away = True
     assert heard.run(place, "doorbell").held == 1
@@ -140,11 +141,8 @@ def test_what_is_held_within_an_hour_is_told_after_it_together(
         assert heard.by("held") == [{"studies": 1, "codes": "burned-in-risk"}] * 2
 
 
-def test_two_projects_with_one_ledger_tell_each_of_its_own_holds_once(
-    place: Place, heard: Heard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page, "RENEWED_AFTER", timedelta(0))
-    monkeypatch.setattr(shown_run, "TOLD_EVERY", timedelta(0))
+@pytest.mark.usefixtures("at_any_time")
+def test_two_projects_with_one_ledger_tell_each_of_its_own_holds_once(place: Place, heard: Heard) -> None:
     place.receive([HELD])
     for project in ("one", "two") * 2:
         heard.run(place, "schedule", place.write_sites(name=project))

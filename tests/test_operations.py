@@ -13,6 +13,7 @@ from prefect.settings import Settings
 
 from deployments.automations import automations
 from flows.shown.alarms import Kind
+from flows.shown.run import TOLD_EVERY
 from tests.folders import entwash
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,11 @@ def test_each_alarm_is_told_site_by_site_and_not_for_every_event() -> None:
     for one in as_data():
         assert one["trigger"]["for_each"] & {"prefect.resource.id", "related:deployment:prefect.resource.id"}
         assert one["trigger"]["within"] >= timedelta(minutes=15)
+
+
+def test_no_message_about_held_studies_comes_while_its_automation_is_deaf() -> None:
+    (held,) = (one["trigger"] for one in as_data() if one["trigger"]["expect"] == {"entwash.held"})
+    assert held["within"] < TOLD_EVERY
 
 
 def test_the_servers_settings_are_those_of_this_prefect(monkeypatch: pytest.MonkeyPatch) -> None:

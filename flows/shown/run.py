@@ -34,8 +34,6 @@ __all__ = ["Shown", "alarm_of_held", "renew_and_alarm", "shown"]
 
 EVERY: Final = 5.0
 """Seconds between two updates of the progress: each is a call to the server and a row in its database."""
-
-
 TOLD_EVERY: Final = timedelta(minutes=65)
 """Between two messages about held studies of a site: longer than the automation is deaf after one."""
 _LATE: Final = timedelta(minutes=1)
